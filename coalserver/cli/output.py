@@ -27,6 +27,10 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
     (ErrorCode.INVALID_REQUEST, "max"): "--min must be from 1 to --max, and --max at most 1000.",
     ErrorCode.WORLD_NOT_FOUND: "There is no world with this key or short name.",
     ErrorCode.SHORT_NAME_TAKEN: "Another world has this short name.",
+    ErrorCode.WORLD_HOSTED: "This server runs it itself.",
+    ErrorCode.VERSION_NOT_FOUND: "There is no such version.",
+    ErrorCode.VERSION_EXISTS: "There is a version {version} already.",
+    ErrorCode.VERSION_IN_USE: "World {world} uses it.",
     ErrorCode.SHORT_NAME_RESERVED: (
         "This short name is reserved for a page of the site. Choose another one."
     ),
@@ -43,7 +47,11 @@ def error_message(error: DomainError) -> str:
     for name in error.details.get("fields", ()):
         if (error.code, name) in ERROR_MESSAGES:
             return ERROR_MESSAGES[error.code, name]
-    return ERROR_MESSAGES.get(error.code, f"Not possible: {error.code.value.replace('_', ' ')}.")
+    if error.code is ErrorCode.ORDER_REFUSED:
+        return str(error.details["refusal"].text)
+    message = ERROR_MESSAGES.get(error.code, f"Not possible: {error.code.value.replace('_', ' ')}.")
+    # Only messages that name a value have one.
+    return message.format(**error.details) if "{" in message else message
 
 
 def print_result(result: Any, text: str, as_json: bool) -> None:

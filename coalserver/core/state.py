@@ -16,6 +16,9 @@ from coalserver.domain.accounts.oauth import (
 )
 from coalserver.domain.audit import AuditEntry
 from coalserver.domain.idempotency import IdempotencyRecord
+from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld
+from coalserver.domain.minecraft.hosting.settings import HostingSettings
+from coalserver.domain.minecraft.hosting.version import Version
 from coalserver.domain.minecraft.visitor import (
     ConsoleCommand,
     LogSource,
@@ -206,6 +209,21 @@ INDEXES: Mapping[type, Index] = {
         lambda world: (
             ("",) if world.active else (),
             (world.short_name,) if world.short_name else (),
+        ),
+    ),
+    HostedWorld: Index(
+        ("all", "reserved"),
+        lambda hosted: (
+            ("",),
+            ("",) if hosted.reserved_mib or hosted.port is not None else (),
+        ),
+    ),
+    HostingSettings: Index((), lambda _: ()),
+    Version: Index(
+        ("all", "name"),
+        lambda version: (
+            ("",),
+            (version.name,),
         ),
     ),
     Visitor: Index(

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 #: `actor` of an action taken on the command line. No account has this id.
 COMMAND_LINE = 0
+#: `actor` of what a schedule does: an idle pause, a nightly saved game, a crash. No account has this id.
+TIME = -1
 
 
 class AuditAction(StrEnum):
@@ -27,7 +29,27 @@ class AuditAction(StrEnum):
     SHORT_NAME_SET = "short_name_set"
     WORLD_MADE_PUBLIC = "world_made_public"
     WORLD_MADE_PRIVATE = "world_made_private"
+    WORLD_PLAYED = "world_played"
     WORLD_PAUSED = "world_paused"
+    WORLD_RESTARTED = "world_restarted"
+    WORLD_KILLED = "world_killed"
+    WORLD_CRASHED = "world_crashed"
+    WORLD_CRASH_LOOP = "world_crash_loop"
+    ALL_WORLDS_STOPPED = "all_worlds_stopped"
+    WORLD_DELETED = "world_deleted"
+    EULA_AGREED = "eula_agreed"
+    EULA_WITHDRAWN = "eula_withdrawn"
+    WORLD_SAVED = "world_saved"
+    SAVED_GAME_RESTORED = "saved_game_restored"
+    SAVED_GAME_UPLOADED = "saved_game_uploaded"
+    SAVED_GAME_DOWNLOADED = "saved_game_downloaded"
+    SAVED_GAME_PINNED = "saved_game_pinned"
+    SAVED_GAME_REMOVED = "saved_game_removed"
+    LOG_IMPORTED = "log_imported"
+    VERSION_ADDED = "version_added"
+    VERSION_FETCHED = "version_fetched"
+    VERSION_REMOVED = "version_removed"
+    HOSTING_CONFIGURED = "hosting_configured"
     PROPERTIES_SET = "properties_set"
     WORLD_ARCHIVED = "world_ended"
     SECRET_ROTATED = "secret_renewed"

@@ -99,6 +99,13 @@ class ErrorCode(StrEnum):
     USERNAME_TAKEN = "username_taken"
     SHORT_NAME_TAKEN = "short_name_taken"
     SHORT_NAME_RESERVED = "short_name_reserved"
+    #: `refusal`: the Refusal of hosting.
+    ORDER_REFUSED = "order_refused"
+    #: A world that this server runs itself has no agent.
+    WORLD_HOSTED = "world_hosted"
+    VERSION_NOT_FOUND = "version_not_found"
+    VERSION_EXISTS = "version_exists"
+    VERSION_IN_USE = "version_in_use"
 
 
 class DomainError(Exception):

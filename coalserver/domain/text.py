@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from datetime import UTC, datetime
 
 #: Line breaks, control characters that a terminal would act on, and lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -67,3 +68,8 @@ def secret_digest(secret: str) -> str:
     surrogates, which a client may send as JSON, has a digest too.
     """
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def format_coal_time(at: float) -> str:
+    """Return a time in UTC as the COAL document has it: `2013-04-14 19:55:22 UTC-0000`."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC-0000"

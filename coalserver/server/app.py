@@ -14,6 +14,7 @@ from coalserver.config import Config
 from coalserver.config.schema import ConfigError, settings
 from coalserver.config.sources import as_strings
 from coalserver.core.engine import Core
+from coalserver.core.hosting import Hosting
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.media.images import ImageStore
 from coalserver.security.opaque_keys import OpaqueKeys
@@ -65,6 +66,7 @@ def build_app_context(
             SignupPolicy: SignupPolicy(open=config.open_signup),
             SystemService: build_system_service(config),
             BackupService: build_backup_service(config, home, restore_request, store),
+            Hosting: Hosting(core),
         },
     )
 

@@ -25,6 +25,9 @@ from coalserver.domain.accounts import account, oauth
 from coalserver.domain.accounts import events as account_event
 from coalserver.domain.minecraft import events as world_event
 from coalserver.domain.minecraft import history, visitor, visits, world
+from coalserver.domain.minecraft.hosting import events as hosting_event
+from coalserver.domain.minecraft.hosting import hosted_world, version
+from coalserver.domain.minecraft.hosting import settings as hosting_settings
 from coalserver.domain.play import (
     actions,
     game,
@@ -56,6 +59,8 @@ ENTITIES: Mapping[str, type] = {
     "Deed": audit.AuditEntry,
     "Game": game.Game,
     "Grant": oauth.Grant,
+    "HostedWorld": hosted_world.HostedWorld,
+    "HostingSettings": hosting_settings.HostingSettings,
     "JoinRequest": join_requests.JoinRequest,
     "KnownClient": account.KnownClient,
     "Lobby": lobby.Lobby,
@@ -67,6 +72,7 @@ ENTITIES: Mapping[str, type] = {
     "Source": visitor.LogSource,
     "Token": player.Token,
     "Truth": synced_state.SyncedState,
+    "Version": version.Version,
     "Visitor": visitor.Visitor,
     "Welcome": host_profile.HostProfile,
     "World": world.World,
@@ -85,6 +91,7 @@ EVENTS: Mapping[str, type] = {
     "ConsoleTold": world_event.ConsoleCommandsDelivered,
     "FrameSent": play_event.BinarySent,
     "HostChanged": play_event.LobbyHostChanged,
+    "HostedWorldChanged": hosting_event.HostedWorldChanged,
     "JoinAnswered": play_event.JoinRequestAnswered,
     "JoinAsked": play_event.JoinRequested,
     "LineLogged": world_event.LineLogged,

@@ -24,6 +24,7 @@ from yarl import URL
 from coalserver.config import Config
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
+from coalserver.core.hosting import Hosting
 from coalserver.core.ports import Store
 from coalserver.core.unit_of_work import CoreContext, Limits
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -43,6 +44,7 @@ from coalserver.web.context import AppContext
 from coalserver.web.streaming.parked_poll import ParkingRunner
 from tests.apis import sample_rules
 from tests.apis.client import TIMEOUT_SECONDS, Answer, ApiClient, make_session
+from tests.apis.hosting import SampleHosting
 
 #: Re-exported for the tests that run an application.
 __all__ = ["TIMEOUT_SECONDS", "Answer", "ApiClient", "make_session"]
@@ -108,6 +110,8 @@ class TestApp:
     #: The HTTP client of the server; a restart creates another one.
     client: "TestClient[Any, Any]" = field(init=False)
     housekeeping: Housekeeping = field(init=False)
+    #: Hosting without processes.
+    world_hosting: SampleHosting = field(init=False)
     #: Restore requests: file, requesting account and its name.
     restore_requests: list[tuple[str, int, str]] = field(default_factory=list)
     _writing: "asyncio.Task[None]" = field(init=False)
@@ -121,6 +125,7 @@ class TestApp:
         self.core = await Core.recover(self.store, setting, self.tail)
         self._writing = asyncio.create_task(self.core.writer.run())
         self.housekeeping = Housekeeping(self.core, RetentionPolicy())
+        self.world_hosting = SampleHosting(self.core)
         hosting = hosts_api_settings(self.config)
         services = {
             Config: self.config,
@@ -135,6 +140,7 @@ class TestApp:
                 (("port", "port to listen on; 0 selects a free port", "80", False),)
             ),
             BackupService: self.build_backup_service(),
+            Hosting: self.world_hosting,
         }
         web = {"use_limiter": use_limiter(self.config), **self.web}
         self.app_context = AppContext(self.core, services=services, **web)

@@ -73,13 +73,14 @@ async def scene(part: Part) -> dict[str, str]:
     path = f"/admin/users/{away['account_id']}"
     assert (await browser.send(path, path, record=False, **fields)).status < 400
     await part.server.run_command("world", "add", "My World", "--short-name", "mine")
-    await part.server.run_command("world", "add", "My PVP World", "--short-name", "pvp", "--hosted")
+    await part.server.run_command("world", "add", "My PVP World", "--short-name", "pvp")
     await part.server.run_command(
         "world", "add", "Brave New World", "--short-name", "brave", "--hosted"
     )
     world, names["world"] = await pair_agent(part, "mine")
     pvp, names["pvp"] = await pair_agent(part, "pvp")
-    _, names["brave"] = await pair_agent(part, "brave")
+    worlds = (await part.server.run_command("world", "list"))["worlds"]
+    (names["brave"],) = (world["key"] for world in worlds if world["short_name"] == "brave")
     names["agent"] = world
     started = "2013-04-13 12:00:00 [INFO] Starting minecraft server version 1.5.1"
     await logs(part, world, started)
@@ -314,9 +315,10 @@ async def writing(part: Part, names: dict[str, str]) -> None:
         token=token,
         headers={"Idempotency-Key": "x" * 300},
     )
-    for verb in ("play", "pause"):
+    for verb in ("play", "pause", "restart", "kill", "save"):
         for bearer in (names["token"], names["jennifer"]):
-            await part.request("POST", f"{SERVERS}/{names['pvp']}/queue/{verb}", token=bearer)
+            await part.request("POST", f"{SERVERS}/{names['brave']}/queue/{verb}", token=bearer)
+    await part.request("GET", f"{SERVERS}/{names['brave']}/hosting", token=names["jennifer"])
 
 
 async def agents(part: Part, names: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "account add": ("ann@example.org", "--password", "correct horse", "--nickname", "Ann", "--admin", "--active"),
     "account list": (), "account passwd": ("ann@example.org", "--password", "correct battery"),
     "account activate": ("ann@example.org",), "token add": ("ann@example.org", "--scope", "data", "--days", "7"),
-    "world add": ("The Mill", "--short-name", "mill", "--hosted"), "world list": (), "world agent": ("mill",),
+    "world add": ("The Mill", "--short-name", "mill"), "world list": (), "world agent": ("mill",),
     "world pair": ("mill",),
 }  # fmt: skip
 GROUPS = ("game", "account", "token", "world")

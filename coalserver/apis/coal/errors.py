@@ -28,6 +28,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.TARGET_NOT_FOUND: (404, ""),
     ErrorCode.SHORT_NAME_TAKEN: (400, "Another server has that short name."),
     ErrorCode.SHORT_NAME_RESERVED: (400, "A page of this site has that address."),
+    ErrorCode.WORLD_HOSTED: (400, "This server runs it itself."),
     ErrorCode.USERNAME_TAKEN: (400, "Another user has that username."),
     ErrorCode.CURSOR_AHEAD: (400, "after-event-id is larger than the newest event's id."),
     ErrorCode.IDEMPOTENCY_KEY_REUSED: (
@@ -48,6 +49,7 @@ DEFAULT_ERROR = (400, "The request was refused.")
 FIELD_MESSAGES = {
     "blank": "This field is required.",
     "taken": "It is another server's already.",
+    "no_such_version": "There is no such version.",
 }
 HTTP_ERRORS = {
     408: "The body came too slowly.",
@@ -61,6 +63,8 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """Return the response for a domain error: its status and, where the document has a body, a message."""
     if error.code is ErrorCode.INVALID_REQUEST:
         return json_response({"errors": field_errors(error.details.get("fields"))}, 400)
+    if error.code is ErrorCode.ORDER_REFUSED:
+        return json_response({"errors": error.details["refusal"].text}, 400)
     status, message = ERROR_MESSAGES.get(error.code, DEFAULT_ERROR)
     headers = {}
     if status == 401:

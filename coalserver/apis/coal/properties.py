@@ -17,7 +17,7 @@ from coalserver.apis.coal.params import (
 from coalserver.apis.coal.render import JsonObject, opaque_keys
 from coalserver.apis.coal.servers import SERVER_PATH, world_in_path
 from coalserver.core.audit import run_audited
-from coalserver.core.commands.worlds import set_properties
+from coalserver.core.commands.hosting_settings import set_properties
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft import server_properties as domain
@@ -87,8 +87,12 @@ async def set_server_properties(ctx: RequestContext) -> web.StreamResponse:
     """Change the given properties only, so that concurrent changes of others are kept."""
     params = await read_params(ctx, SET_PROPERTIES)
     world = world_in_path(ctx)
-    kwargs: dict[str, Any] = {"world_id": world.id, "changes": params}
-    world = await run_audited(
+    kwargs: dict[str, Any] = {
+        "world_id": world.id,
+        "changes": params,
+        "actor_id": ctx.caller.account_id,
+    }
+    run = await run_audited(
         ctx.core,
         ctx.caller,
         AuditAction.PROPERTIES_SET,
@@ -97,7 +101,7 @@ async def set_server_properties(ctx: RequestContext) -> web.StreamResponse:
         detail=", ".join(params),
         **kwargs,
     )
-    return json_response(render_properties(ctx, world))
+    return json_response(render_properties(ctx, run.world))
 
 
 def render_properties(ctx: RequestContext, world: World) -> JsonObject:

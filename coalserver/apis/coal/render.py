@@ -1,14 +1,16 @@
 """Payloads of this API: times, keys, users and servers; absent values are null."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from coalserver.core.engine import Core
 from coalserver.core.queries.accounts import find_account, find_account_by_username
+from coalserver.core.queries.hosting import status_word
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import World
+from coalserver.domain.text import format_coal_time
 from coalserver.security.opaque_keys import PLAYER, SERVER, USER, OpaqueKeys
 from coalserver.web.context import RequestContext
 
@@ -23,9 +25,11 @@ def render_time(at: float | None, zone: str = "UTC") -> str | None:
     if at is None:
         return None
     try:
-        local_time = datetime.fromtimestamp(at, UTC if zone == "UTC" else ZoneInfo(zone))
+        if zone == "UTC":
+            return format_coal_time(at)
+        local_time = datetime.fromtimestamp(at, ZoneInfo(zone))
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        local_time = datetime.fromtimestamp(at, UTC)
+        return format_coal_time(at)
     offset = local_time.strftime("%z")
     return local_time.strftime("%Y-%m-%d %H:%M:%S %Z") + (offset if int(offset) else "-0000")
 
@@ -59,7 +63,7 @@ def render_server(ctx: RequestContext, world: World) -> JsonObject:
         "gce": world.hosted,
         "running_version": world.version or None,
         "address": world.address or None,
-        "status": world.status.upper(),
+        "status": ctx.core.query(status_word, world=world),
         "last_ping": render_time(world.last_ping),
         "server_day": world.day,
         "server_time": world.time_of_day(ctx.now),

@@ -1,4 +1,4 @@
-"""Servers: the worlds, and starting and stopping hosted ones (document, 2.3.4)."""
+"""Servers: the worlds (document, 2.3.4)."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -11,25 +11,21 @@ from coalserver.apis.coal.params import LenientBoolean, LineField, read_params
 from coalserver.apis.coal.render import JsonObject, opaque_keys, render_server
 from coalserver.core.audit import run_audited
 from coalserver.core.commands.agents import create_world_with_agent
-from coalserver.core.commands.worlds import start_world, stop_world, update_world
+from coalserver.core.commands.worlds import update_world
 from coalserver.core.queries.worlds import active_worlds, get_world
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.world import World, WorldStatus
+from coalserver.domain.minecraft.world import World
 from coalserver.security.opaque_keys import SERVER
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
-from coalserver.web.responses import json_response, raw_response
+from coalserver.web.responses import json_response
 from coalserver.web.schemas import RequestSchema
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER
 
 SERVERS = "/api/v1/servers"
 SERVER_PATH = SERVERS + "/{server}"
-QUEUE = SERVER_PATH + "/queue"
 MAX_NAME_LENGTH = 1000
-#: Starting or stopping is in progress: asking for it again is a 202 as well.
-PENDING_START = frozenset((WorldStatus.LOADING, WorldStatus.LOADED))
-PENDING_STOP = frozenset((WorldStatus.SAVING,))
 
 
 class OfWorld(Protocol):
@@ -102,22 +98,6 @@ async def rename_server(ctx: RequestContext) -> web.StreamResponse:
     return feed_response(ctx, render_server(ctx, world))
 
 
-async def play(ctx: RequestContext) -> web.StreamResponse:
-    """Start a hosted world; 202 if that is now in progress, 200 if it runs or waits already."""
-    world = world_in_path(ctx)
-    queued = await ctx.core.execute(start_world, world_id=world.id)
-    return raw_response(b"", 202 if queued or world.status in PENDING_START else 200)
-
-
-async def pause(ctx: RequestContext) -> web.StreamResponse:
-    """Stop a hosted world; 202 if that is now in progress, 200 if it is stopped or waits already."""
-    world = world_in_path(ctx)
-    queued = await run_audited(
-        ctx.core, ctx.caller, AuditAction.WORLD_PAUSED, world.name, stop_world, world_id=world.id
-    )
-    return raw_response(b"", 202 if queued or world.status in PENDING_STOP else 200)
-
-
 def world_in_path(ctx: RequestContext) -> World:
     """Return the world whose key is in the path. Raises WORLD_NOT_FOUND, also if it is archived."""
     return ctx.core.query(get_world, id=opaque_keys(ctx).id(SERVER, ctx.path["server"]))
@@ -150,6 +130,4 @@ ROUTES = (
     Route("POST", SERVERS, create_server, auth=admin),
     Route("GET", SERVER_PATH, read_server, auth=user),
     Route("POST", SERVER_PATH, rename_server, auth=admin),
-    Route("POST", QUEUE + "/play", play, auth=user),
-    Route("POST", QUEUE + "/pause", pause, auth=admin),
 )

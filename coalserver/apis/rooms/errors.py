@@ -212,6 +212,11 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
         "world.short_name_taken",
         "The short name belongs to another world.",
     ),
+    ErrorCode.ORDER_REFUSED: (400, "world.refused", "The world cannot do that now."),
+    ErrorCode.WORLD_HOSTED: (400, "world.hosted", "This server runs it itself."),
+    ErrorCode.VERSION_NOT_FOUND: (404, "version.not_found", "There is no such version."),
+    ErrorCode.VERSION_EXISTS: (409, "version.exists", "There is a version with this name."),
+    ErrorCode.VERSION_IN_USE: (409, "version.in_use", "A world uses this version."),
     ErrorCode.SHORT_NAME_RESERVED: (
         400,
         "world.short_name_reserved",

@@ -26,26 +26,32 @@ from coalserver.domain.text import secret_digest
 
 def create_world_with_agent(
     uow: UnitOfWork, *, name: str, hosted: bool = False, short_name: str = ""
-) -> tuple[World, ClientCredentials]:
+) -> tuple[World, ClientCredentials | None]:
     """Create a world and the credentials of its agent; emit WorldAdded.
 
-    The secret is returned this once. Raises what `create_world` raises.
+    The secret is returned this once. A hosted world has no agent. Raises what `create_world` raises.
     """
     world = create_world(uow, name=name, hosted=hosted, short_name=short_name)
-    return world, create_agent_client(uow, world_id=world.id)
+    return world, None if hosted else create_agent_client(uow, world_id=world.id)
 
 
 def rotate_agent_secret(uow: UnitOfWork, *, world_id: int) -> ClientCredentials:
     """Replace the secret of a world's agent and revoke the tokens that the old one bought.
 
-    Creates the client where the world has none. Raises WORLD_NOT_FOUND.
+    Creates the client where the world has none. Raises WORLD_NOT_FOUND and WORLD_HOSTED.
     """
-    get_world(uow, world_id)
+    check_has_agent(get_world(uow, world_id))
     client = uow.first(OAuthClient, "world", world_id)
     if client is None:
         return create_agent_client(uow, world_id=world_id)
     revoke_all_client_tokens(uow, client=client.id)
     return rotate_client_secret(uow, client=client.id)
+
+
+def check_has_agent(world: World) -> None:
+    """Raise WORLD_HOSTED for a world that this server runs itself."""
+    if world.hosted:
+        raise DomainError(ErrorCode.WORLD_HOSTED)
 
 
 class PairedAgent(NamedTuple):
@@ -59,9 +65,10 @@ class PairedAgent(NamedTuple):
 def create_pairing_code(uow: UnitOfWork, *, world_id: int, admin_id: int) -> str:
     """Create a code with which a world's agent fetches its credentials, and return it.
 
-    Deletes earlier codes of the world. Raises WORLD_NOT_FOUND.
+    Deletes earlier codes of the world. Raises WORLD_NOT_FOUND and WORLD_HOSTED.
     """
     world = get_world(uow, world_id)
+    check_has_agent(world)
     for old in uow.find(PairingCode, "world", world.id):
         uow.delete(old)
     code = uow.new_letters(PAIRING_CODE_LENGTH)
@@ -84,7 +91,7 @@ def pair_agent(uow: UnitOfWork, *, code: str) -> PairedAgent:
     if pairing is None or pairing.is_expired(uow.expiry_time):
         raise DomainError(ErrorCode.INVALID_GRANT)
     world = uow.get(World, pairing.world)
-    if world is None or not world.active:
+    if world is None or not world.active or world.hosted:
         raise DomainError(ErrorCode.INVALID_GRANT)
     uow.delete(pairing)
     credentials = rotate_agent_secret(uow, world_id=world.id)

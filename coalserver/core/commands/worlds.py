@@ -1,27 +1,21 @@
-"""World commands: create and update worlds, start and stop them, their agents and consoles."""
+"""World commands: create and update worlds, their agents and consoles."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 from coalserver.core import topics
+from coalserver.core.queries.hosting import hosted_world
 from coalserver.core.queries.worlds import get_visitor, get_world
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import ConsoleCommandsDelivered, WorldAdded, WorldChanged
 from coalserver.domain.minecraft.history import LogLine
-from coalserver.domain.minecraft.server_properties import (
-    PORT,
-    PropertyValue,
-    effective_properties,
-    update_properties,
-)
+from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld, wire_status
+from coalserver.domain.minecraft.hosting.transitions import Order, Run, apply_order
 from coalserver.domain.minecraft.visitor import ConsoleCommand, SentChat, Visitor, say_command
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark
 from coalserver.domain.minecraft.world import (
-    STARTING,
-    STOPPING,
     Ping,
     World,
     WorldStatus,
@@ -76,62 +70,26 @@ def update_world(
     return save_world(uow, world, after)
 
 
-def set_properties(
-    uow: UnitOfWork, *, world_id: int, changes: Mapping[str, PropertyValue]
-) -> World:
-    """Change the given server properties of a hosted world.
-
-    Raises WORLD_NOT_FOUND, also for a world that is not hosted, and INVALID_REQUEST, also for a
-    port of another world.
-    """
-    world = _get_hosted_world(uow, world_id)
-    port = changes.get(PORT)
-    others = (other for other in uow.find(World, "active", "") if other.id != world.id)
-    if port is not None and any(
-        effective_properties(other.properties)[PORT] == port for other in others
-    ):
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={PORT: "taken"})
-    return save_world(
-        uow, world, replace(world, properties=update_properties(world.properties, changes))
-    )
-
-
 def archive_world(uow: UnitOfWork, *, world_id: int) -> World:
     """Archive a world: its history stays, its short name is free. Emits WorldChanged.
 
-    Raises WORLD_NOT_FOUND.
+    The process of a hosted world is stopped; its files stay. Raises WORLD_NOT_FOUND.
     """
     world = get_world(uow, world_id)
+    before, hosted_before = world, None
+    if world.hosted:
+        run = Run(world, hosted_world(uow, world))
+        hosted_before = run.hosted
+        run = apply_order(run, Order.PAUSE, uow.now)
+        world = run.world
+        uow.save(run.hosted)
     for command in uow.find(ConsoleCommand, "world", world.id):
         uow.delete(command)
     for chat in uow.find(SentChat, "world", world.id):
         uow.delete(chat)
     status = world.after_silence(float("inf")).status
-    return save_world(uow, world, replace(world, active=False, short_name="", status=status))
-
-
-def start_world(uow: UnitOfWork, *, world_id: int) -> bool:
-    """Queue the start of a hosted world and emit WorldChanged; return False if it runs or starts.
-
-    Raises WORLD_NOT_FOUND.
-    """
-    world = _get_hosted_world(uow, world_id)
-    if world.status is WorldStatus.RUNNING or world.status in STARTING:
-        return False
-    save_world(uow, world, world.with_pending_status(WorldStatus.QUEUED_START, uow.now))
-    return True
-
-
-def stop_world(uow: UnitOfWork, *, world_id: int) -> bool:
-    """Queue the stop of a hosted world and emit WorldChanged; return False if it is stopped or stops.
-
-    Raises WORLD_NOT_FOUND.
-    """
-    world = _get_hosted_world(uow, world_id)
-    if world.status is WorldStatus.STOPPED or world.status in STOPPING:
-        return False
-    save_world(uow, world, world.with_pending_status(WorldStatus.QUEUED_STOP, uow.now))
-    return True
+    archived = replace(world, active=False, short_name="", status=status)
+    return save_world(uow, before, archived, hosted_before)
 
 
 def record_ping(
@@ -203,29 +161,6 @@ def match_sent_chat(uow: UnitOfWork, world_id: int, text: str) -> int:
 def _is_echo(command: str, text: str) -> bool:
     """Return whether the game shows a console command as this text. Versions differ in white space."""
     return command.removeprefix("/").removeprefix("say ").split() == text.split()
-
-
-def update_world_status(
-    uow: UnitOfWork, *, world_id: int, status: WorldStatus, percent: int | None = None
-) -> World:
-    """Record the progress of starting or stopping a world and emit WorldChanged.
-
-    Raises WORLD_NOT_FOUND.
-    """
-    world = get_world(uow, world_id)
-    return save_world(uow, world, world.with_pending_status(status, uow.now, percent))
-
-
-def mark_world_saved(uow: UnitOfWork, *, world_id: int) -> World:
-    """Record that a world was stopped and saved, which ends all visits. Emits WorldChanged.
-
-    Raises WORLD_NOT_FOUND.
-    """
-    world = get_world(uow, world_id)
-    mark = PresenceMark(uow.now, uow.state.counters.get(LogLine, 1), MarkKind.SAVED, uow.now)
-    log_out_everyone(uow, world.id, mark)
-    uow.add_visit_mark(world.id, mark)
-    return save_world(uow, world, replace(world.after_save(), last_emptied=mark))
 
 
 def queue_console_command(
@@ -319,22 +254,20 @@ def log_out_everyone(uow: UnitOfWork, world_id: int, mark: PresenceMark) -> None
             uow.save(visitor.with_mark(mark))
 
 
-def save_world(uow: UnitOfWork, before: World, after: World) -> World:
-    """Save a world that has changed; emit WorldChanged where public fields have."""
-    if after == before:
-        return after
-    after = uow.save(replace(after, updated=uow.now))
-    if _public_fields(after) != _public_fields(before):
-        event = WorldChanged(after.id, *_public_fields(after))
-        uow.emit(event, topics.world(after.id), topics.worlds())
+def save_world(
+    uow: UnitOfWork, before: World, after: World, hosted_before: HostedWorld | None = None
+) -> World:
+    """Save a world that has changed; emit WorldChanged where public fields have.
+
+    `hosted_before` is the run of a hosted world before this unit of work, if that has changed too.
+    """
+    if after != before:
+        after = uow.save(replace(after, updated=uow.now))
+    hosted = uow.get(HostedWorld, after.id) if after.hosted else None
+    fields = _public_fields(after, hosted)
+    if fields != _public_fields(before, hosted_before or hosted):
+        uow.emit(WorldChanged(after.id, *fields), topics.world(after.id), topics.worlds())
     return after
-
-
-def _get_hosted_world(uow: UnitOfWork, id: int) -> World:
-    world = get_world(uow, id)
-    if not world.hosted:
-        raise DomainError(ErrorCode.WORLD_NOT_FOUND)
-    return world
 
 
 def _validate_name(name: str) -> str:
@@ -361,6 +294,9 @@ def _validate_short_name(uow: UnitOfWork, world: World, name: str) -> str:
     return name
 
 
-def _public_fields(world: World) -> tuple[str, str, str, str, bool, bool]:
-    status = str(world.status)
+def _public_fields(
+    world: World, hosted: HostedWorld | None
+) -> tuple[str, str, str, str, bool, bool]:
+    # Only the five statuses of the document are public.
+    status = wire_status(world, hosted).lower() if world.hosted else str(world.status)
     return world.name, status, world.version, world.address, world.active, world.public

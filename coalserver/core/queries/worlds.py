@@ -34,9 +34,12 @@ def active_worlds(reader: Reader) -> list[World]:
 
 
 def world_of_agent(reader: Reader, *, token_pair: TokenPair) -> World:
-    """Return the world whose agent holds a token. Raises WORLD_NOT_FOUND."""
+    """Return the world whose agent holds a token. Raises WORLD_NOT_FOUND and WORLD_HOSTED."""
     client = reader.get(OAuthClient, token_pair.client)
-    return get_world(reader, client.world if client else -1)
+    world = get_world(reader, client.world if client else -1)
+    if world.hosted:
+        raise DomainError(ErrorCode.WORLD_HOSTED)
+    return world
 
 
 def are_single_lines_misread(reader: Reader, *, world_id: int) -> bool:

@@ -44,6 +44,8 @@ class TextProperty:
 
 #: The property for the world's port; None: any free port.
 PORT = "server_port"
+#: The property for the program that runs the world, and the one for the agreement to Mojang's EULA.
+VERSION, EULA = "version", "eula_agree"
 #: All properties, in display order.
 PROPERTIES: dict[str, IntegerProperty | BooleanProperty | ChoiceProperty | TextProperty] = {
     PORT: IntegerProperty(None, 25565, 25575),

@@ -1,7 +1,8 @@
 """Worlds: the run state of Minecraft worlds, derived from pings, log lines and silence.
 
-A world that runs elsewhere is RUNNING, STOPPED or UNKNOWN; a hosted world also has transitional states. Players in a
-world are the subject of visits.py.
+A world that runs elsewhere is RUNNING, STOPPED or UNKNOWN, as its agent and its log say. A hosted world also
+has the states of `hosting/transitions`, and no other source of them. Players in a world are the subject of
+visits.py.
 """
 
 from dataclasses import dataclass, replace
@@ -41,11 +42,10 @@ class WorldStatus(StrEnum):
     SAVING = auto()
 
 
-#: A start was requested; no ping has reported it yet.
+#: A start was requested.
 STARTING = frozenset((WorldStatus.QUEUED_START, WorldStatus.LOADING, WorldStatus.LOADED))
-#: A stop was requested; pings and lines until then do not change the status.
+#: A stop was requested.
 STOPPING = frozenset((WorldStatus.QUEUED_STOP, WorldStatus.SAVING))
-PENDING = STARTING | STOPPING | {WorldStatus.QUEUED_RESTART}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +138,15 @@ class World:
         ]
         world = replace(self, address=ping.address or self.address, findings=ping.findings)
         world = world._with_ping(ping, now)
-        world = world._report_status(status)
+        world = world._with_status(status)
         due = self.last_ping is None or now - self.last_ping > PING_SAVE_SECONDS
         return replace(world, last_ping=now) if due or world != self else self
 
     def apply_line(self, parsed: ParsedLine, now: float) -> "World":
-        """Return the world after a log line. Only the newest information changes the status."""
+        """Return the world after a log line. Only the newest information changes the status.
+
+        The status of a hosted world is that of its process, whatever its log says.
+        """
         if parsed.at is None or parsed.kind not in (LineKind.STARTING, LineKind.STOPPING):
             return self
         # With a clock that runs ahead, a later time would block all lines until then.
@@ -151,48 +154,36 @@ class World:
         world = self
         if parsed.kind is LineKind.STARTING and (self.started is None or at >= self.started):
             world = replace(self, version=parsed.version, started=at)
+        if self.hosted:
+            return world
         # A line from an old file does not describe the present, even if nothing newer is known.
         if now - at > SILENCE_SECONDS or not self.is_newest(parsed):
             return world
         started = parsed.kind is LineKind.STARTING
         status = WorldStatus.RUNNING if started else WorldStatus.STOPPED
-        return replace(world, status_line_at=at)._report_status(status, started=started)
+        return replace(world, status_line_at=at)._with_status(status)
 
     def is_newest(self, parsed: ParsedLine) -> bool:
         """Return whether a line is at least as new as all known information about the status."""
         if parsed.at is None:
             return False
-        known = (
-            time
-            for time in (self.last_ping, self.status_line_at, self.pending_since)
-            if time is not None
-        )
+        known = (time for time in (self.last_ping, self.status_line_at) if time is not None)
         # Times of log lines are whole seconds.
         return all(parsed.at >= time // 1 for time in known)
 
-    def with_pending_status(
-        self, status: WorldStatus, now: float, percent: int | None = None
-    ) -> "World":
-        """Return the world in a transitional state, whatever its status was."""
-        return replace(self, status=status, pending_since=now, percent=percent)
-
-    def after_save(self) -> "World":
-        """Return the world as stopped after the hosting process saved it; a queued start stays."""
-        starting = self.status in STARTING or self.status is WorldStatus.QUEUED_RESTART
-        return self if starting else self._with_status(WorldStatus.STOPPED)
-
     def after_silence(self, now: float) -> "World":
-        """Return the world as it is now: UNKNOWN after SILENCE_SECONDS without a ping or a line about its status."""
-        if self.status in (WorldStatus.STOPPED, WorldStatus.UNKNOWN) and self.pending_since is None:
+        """Return the world as it is now: UNKNOWN after SILENCE_SECONDS without a ping or a line about its status.
+
+        A hosted world does not become UNKNOWN by silence.
+        """
+        if self.hosted or self.status in (WorldStatus.STOPPED, WorldStatus.UNKNOWN):
             return self
-        since = self.pending_since
-        if since is None:
-            since = max(self.last_ping or 0.0, self.status_line_at or 0.0)
+        since = max(self.last_ping or 0.0, self.status_line_at or 0.0)
         return self if now - since <= SILENCE_SECONDS else self._with_status(WorldStatus.UNKNOWN)
 
     def is_pinged(self, now: float) -> bool:
-        """Return whether a ping shows that the world runs, or a transition of a hosted world is pending."""
-        if self.pending_since is not None:
+        """Return whether a ping shows that the world runs; always of a hosted world, whose process is watched."""
+        if self.hosted:
             return True
         running = self.status is WorldStatus.RUNNING and self.last_ping is not None
         return running and now - (self.last_ping or 0.0) <= SILENCE_SECONDS
@@ -215,33 +206,6 @@ class World:
             changed["read"] = now if ping.read is None else ping.read
         return replace(self, **changed)
 
-    def _report_status(self, status: WorldStatus, *, started: bool = False) -> "World":
-        """Return the world with a status reported by a ping or a line, where it applies.
-
-        STOPPING states ignore all reports; STARTING states ignore all but RUNNING. `started`: the report
-        is a line about a new start.
-        """
-        if self.status in STOPPING or (
-            self.status in STARTING and status is not WorldStatus.RUNNING
-        ):
-            return self
-        if self.status is WorldStatus.QUEUED_RESTART and not started:
-            # The old process is reported until it has stopped; then the start is pending.
-            return (
-                replace(self, status=WorldStatus.QUEUED_START)
-                if status is WorldStatus.STOPPED
-                else self
-            )
-        return self._with_status(status)
-
     def _with_status(self, status: WorldStatus) -> "World":
         address = "" if status is WorldStatus.STOPPED else self.address
-        empty_since = None if self.status in PENDING else self.empty_since
-        return replace(
-            self,
-            status=status,
-            address=address,
-            pending_since=None,
-            percent=None,
-            empty_since=empty_since,
-        )
+        return replace(self, status=status, address=address)

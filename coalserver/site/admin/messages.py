@@ -112,6 +112,42 @@ ACTION_MESSAGES: Mapping[AuditAction, str] = {
     AuditAction.WORLD_MADE_PUBLIC: N_("made world <bdi>%(subject)s</bdi> public"),
     AuditAction.WORLD_MADE_PRIVATE: N_("made world <bdi>%(subject)s</bdi> private"),
     AuditAction.WORLD_PAUSED: N_("stopped world <bdi>%(subject)s</bdi>"),
+    AuditAction.WORLD_PLAYED: N_("started world <bdi>%(subject)s</bdi>"),
+    AuditAction.WORLD_RESTARTED: N_("restarted world <bdi>%(subject)s</bdi>"),
+    AuditAction.WORLD_KILLED: N_("force stopped world <bdi>%(subject)s</bdi>"),
+    AuditAction.WORLD_CRASHED: N_("World <bdi>%(subject)s</bdi> crashed"),
+    AuditAction.WORLD_CRASH_LOOP: N_(
+        "World <bdi>%(subject)s</bdi> crashed 3 times in 10 minutes and stays stopped"
+    ),
+    AuditAction.ALL_WORLDS_STOPPED: N_("stopped all worlds"),
+    AuditAction.WORLD_DELETED: N_("deleted world <bdi>%(subject)s</bdi> and its files"),
+    AuditAction.EULA_AGREED: N_("agreed to the Minecraft EULA for world <bdi>%(subject)s</bdi>"),
+    AuditAction.EULA_WITHDRAWN: N_(
+        "withdrew the agreement to the Minecraft EULA for world <bdi>%(subject)s</bdi>"
+    ),
+    AuditAction.WORLD_SAVED: N_("saved world <bdi>%(subject)s</bdi>"),
+    AuditAction.SAVED_GAME_RESTORED: N_(
+        "restored a saved game of world <bdi>%(subject)s</bdi>: <bdi>%(detail)s</bdi>"
+    ),
+    AuditAction.SAVED_GAME_UPLOADED: N_(
+        "uploaded a saved game of world <bdi>%(subject)s</bdi>: <bdi>%(detail)s</bdi>"
+    ),
+    AuditAction.SAVED_GAME_DOWNLOADED: N_(
+        "downloaded a saved game of world <bdi>%(subject)s</bdi>: <bdi>%(detail)s</bdi>"
+    ),
+    AuditAction.SAVED_GAME_PINNED: N_(
+        "changed the pin of a saved game of world <bdi>%(subject)s</bdi>: <bdi>%(detail)s</bdi>"
+    ),
+    AuditAction.SAVED_GAME_REMOVED: N_(
+        "deleted a saved game of world <bdi>%(subject)s</bdi>: <bdi>%(detail)s</bdi>"
+    ),
+    AuditAction.LOG_IMPORTED: N_(
+        "imported a log into world <bdi>%(subject)s</bdi>: <bdi>%(detail)s</bdi>"
+    ),
+    AuditAction.VERSION_ADDED: N_("added version <bdi>%(subject)s</bdi>"),
+    AuditAction.VERSION_FETCHED: N_("fetched version <bdi>%(subject)s</bdi>"),
+    AuditAction.VERSION_REMOVED: N_("removed version <bdi>%(subject)s</bdi>"),
+    AuditAction.HOSTING_CONFIGURED: N_("changed the settings of hosting: <bdi>%(detail)s</bdi>"),
     AuditAction.PROPERTIES_SET: N_(
         "changed the properties of world <bdi>%(subject)s</bdi>: <bdi>%(detail)s</bdi>"
     ),

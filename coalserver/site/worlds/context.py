@@ -4,7 +4,8 @@ from typing import Any
 
 from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.minecraft.world import STARTING, STOPPING, TICKS_PER_DAY, World, WorldStatus
+from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, UP, WITH_PROCESS
+from coalserver.domain.minecraft.world import STOPPING, TICKS_PER_DAY, World, WorldStatus
 from coalserver.site.access import world_path
 from coalserver.site.worlds.line_rows import public_name
 from coalserver.web.context import RequestContext
@@ -95,13 +96,17 @@ def allowed_actions(world: World, account: Account) -> dict[str, bool]:
     """Return the actions on a hosted world and whether each is possible now. Other worlds have none."""
     if not world.hosted:
         return {}
-    running, stopping = (
-        world.status is WorldStatus.RUNNING or world.status in STARTING,
-        world.status in STOPPING,
-    )
-    stopped = world.status in (WorldStatus.STOPPED, WorldStatus.UNKNOWN)
-    actions = {"play": not running}
-    return {**actions, "pause": not stopping and not stopped} if account.admin else actions
+    status = world.status
+    member_actions = {"play": status in AT_REST or status in STOPPING}
+    if not account.admin:
+        return member_actions
+    return {
+        **member_actions,
+        "pause": status not in AT_REST and status not in STOPPING,
+        "restart": status in UP,
+        "kill": status in WITH_PROCESS,
+        "save": status in (WorldStatus.RUNNING, WorldStatus.STOPPED),
+    }
 
 
 def online_players(

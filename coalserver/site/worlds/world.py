@@ -4,10 +4,11 @@ from aiohttp import web
 from babel.numbers import format_decimal
 
 from coalserver.core import topics
-from coalserver.core.commands.worlds import start_world, stop_world
+from coalserver.core.hosting import Hosting
 from coalserver.core.queries.worlds import get_world
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.hosting.transitions import Order
 from coalserver.domain.minecraft.world import World
 from coalserver.site.access import (
     check_same_origin,
@@ -20,7 +21,7 @@ from coalserver.site.worlds.context import allowed_actions, world_context, world
 from coalserver.site.worlds.event_payloads import event_renderer
 from coalserver.site.worlds.history import HistoryFilter
 from coalserver.site.worlds.line_rows import render_row
-from coalserver.web.api import Route
+from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, redirect
 from coalserver.web.pages.forms import read_csrf_form
@@ -42,50 +43,86 @@ async def world_page(
     if wants_json(ctx):
         headers = {CURSOR_HEADER: str(ctx.core.feed.head), "Cache-Control": "no-store"}
         return json_response(world_summary(ctx, world, account), 200, headers)
+    return await render_world_page(ctx, world, account)
+
+
+async def render_world_page(
+    ctx: RequestContext, world: World, account: Account | None, refusal: str = ""
+) -> web.StreamResponse:
+    """Render the overview of a world, with the sentence of a refused order."""
     page_context, public = world_context(ctx, world, account, "world"), account is None
     lines = await HistoryFilter(world.id).find_lines(ctx.core.history, LATEST_ROWS)
     context = {
         **page_context,
+        "refusal": refusal,
         "latest": [render_row(line, public=public) for line in lines],
         "lag_seconds": format_decimal(
             (world.behind or 0) / 1000, "0.0", request_language(ctx.request).locale
         ),
     }
-    return form_page(ctx, "worlds/world.html", context)
+    return form_page(ctx, "worlds/world.html", context, status=400 if refusal else 200)
 
 
-@world_member_page
-async def play(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Request the start of a hosted world."""
-    await read_csrf_form(ctx)
-    await ctx.core.execute(start_world, world_id=world.id)
-    return redirect(world_path(world))
+def order_page(order: Order | None) -> Handler:
+    """Return the handler that gives an order to a hosted world, or saves it, and leads back to its page."""
 
-
-@world_member_page
-async def confirm_pause(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Ask before a hosted world is stopped. Raises PERMISSION_DENIED unless the caller is an admin."""
-    if not account.admin:
-        raise DomainError(ErrorCode.PERMISSION_DENIED)
-    if not allowed_actions(world, account).get("pause"):
+    @world_member_page
+    async def handler(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
+        await read_csrf_form(ctx)
+        hosting = ctx.app.service(Hosting)
+        try:
+            if order is None:
+                await hosting.save(world.id, account.id)
+            else:
+                await hosting.order(world.id, order, account.id)
+        except DomainError as error:
+            if error.code is not ErrorCode.ORDER_REFUSED:
+                raise
+            return await render_world_page(ctx, world, account, error.details["refusal"].text)
         return redirect(world_path(world))
-    context = {
-        **world_context(ctx, world, account, "world"),
-        "title": N_("Stop world"),
-        "texts": [N_("The world is saved and stopped. Players who are online are disconnected.")],
-        "action": f"{world_path(world)}/pause",
-    }
-    return form_page(ctx, "worlds/confirm.html", context)
+
+    return handler
 
 
-@world_member_page
-async def pause(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
-    """Request the stop of a hosted world. Raises PERMISSION_DENIED unless the caller is an admin."""
-    await read_csrf_form(ctx)
-    if not account.admin:
-        raise DomainError(ErrorCode.PERMISSION_DENIED)
-    await ctx.core.execute(stop_world, world_id=world.id)
-    return redirect(world_path(world))
+#: Orders that are asked for on a page first: its title, and what the order does.
+QUESTIONS = {
+    Order.PAUSE: (
+        N_("Stop world"),
+        N_("The world is saved and stopped. Players who are online are disconnected."),
+    ),
+    Order.RESTART: (
+        N_("Restart world"),
+        N_("The world is stopped and started again. Players who are online are disconnected."),
+    ),
+    Order.KILL: (
+        N_("Force stop world"),
+        N_("The world is ended at once. What was not saved is lost."),
+    ),
+}
+
+
+def question_page(order: Order) -> Handler:
+    """Return the handler of the page that asks before an order is given.
+
+    Raises PERMISSION_DENIED unless the caller is an admin.
+    """
+    title, text = QUESTIONS[order]
+
+    @world_member_page
+    async def handler(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
+        if not account.admin:
+            raise DomainError(ErrorCode.PERMISSION_DENIED)
+        if not allowed_actions(world, account).get(order):
+            return redirect(world_path(world))
+        context = {
+            **world_context(ctx, world, account, "world"),
+            "title": title,
+            "texts": [text],
+            "action": f"{world_path(world)}/{order}",
+        }
+        return form_page(ctx, "worlds/confirm.html", context)
+
+    return handler
 
 
 @world_reader_page
@@ -114,7 +151,13 @@ WORLD_PATH = "/servers/{world}"
 ROUTES = (
     Route("GET", WORLD_PATH, world_page, auth=optional_login),
     Route("GET", WORLD_PATH + "/events", events, auth=optional_login),
-    Route("POST", WORLD_PATH + "/play", play, auth=optional_login),
-    Route("GET", WORLD_PATH + "/pause", confirm_pause, auth=optional_login),
-    Route("POST", WORLD_PATH + "/pause", pause, auth=optional_login),
+    *(
+        Route("POST", f"{WORLD_PATH}/{order}", order_page(order), auth=optional_login)
+        for order in Order
+    ),
+    Route("POST", WORLD_PATH + "/save", order_page(None), auth=optional_login),
+    *(
+        Route("GET", f"{WORLD_PATH}/{order}", question_page(order), auth=optional_login)
+        for order in QUESTIONS
+    ),
 )

@@ -77,9 +77,11 @@ async def make_admin(test_app: TestApp, email: str = "admin@example.org", **more
 async def make_world(
     test_app: TestApp, name: str = "My World", *, hosted: bool = False
 ) -> WorldFixture:
-    """Create a world with an agent that has a token."""
+    """Create a world with an agent that has a token; a hosted world has none, and its token is invalid."""
     world, shown = await test_app.core.execute(create_world_with_agent, name=name, hosted=hosted)
-    issued = await test_app.core.execute(issue_agent_tokens, client=shown.client.id)
     key = test_app.app_context.service(OpaqueKeys).of(SERVER, world.id)
+    if shown is None:
+        return WorldFixture(test_app, world.id, f"/api/v1/servers/{key}", User(test_app, "none"))
+    issued = await test_app.core.execute(issue_agent_tokens, client=shown.client.id)
     agent = User(test_app, issued.access, shown.client.id, shown.client.code)
     return WorldFixture(test_app, world.id, f"/api/v1/servers/{key}", agent)

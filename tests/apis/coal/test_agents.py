@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from coalserver.core.commands.worlds import archive_world, queue_console_command, start_world
+from coalserver.core.commands.oauth import create_agent_client, issue_agent_tokens
+from coalserver.core.commands.worlds import archive_world, queue_console_command
 from coalserver.core.ingest import ingest_lines
 from coalserver.core.ports import LineQuery
 from coalserver.core.queries.worlds import get_visitor
@@ -13,7 +14,7 @@ from coalserver.domain.minecraft.log.dates import LiveDates
 from coalserver.domain.minecraft.log.parser import parse_line
 from coalserver.domain.minecraft.world import AgentFinding, WorldStatus
 from tests.apis.app import TestApp
-from tests.apis.coal.clients import FORM, WorldFixture, make_user, make_world
+from tests.apis.coal.clients import FORM, User, WorldFixture, make_user, make_world
 
 PING, LINE, LAST = (f"/api/v1/agents/{name}" for name in ("ping", "logline", "lastline"))
 UP = {"server_name": "coal.example.org", "is_server_running": "True"}
@@ -206,15 +207,16 @@ async def test_silent_world_becomes_unknown(test_app: TestApp):
     assert world.current.status is WorldStatus.RUNNING
 
 
-async def test_queued_world_that_does_not_start_becomes_unknown(
-    test_app: TestApp,
-):
+async def test_hosted_world_has_no_agent(test_app: TestApp):
+    """A token that its agent was given before the world's hosting exists no longer works either."""
     world = await make_world(test_app, hosted=True)
-    await test_app.core.execute(start_world, world_id=world.id)
-    await test_app.advance(299)
-    assert world.current.status is WorldStatus.QUEUED_START
-    await test_app.advance(61)
-    assert world.current.status is WorldStatus.UNKNOWN and world.current.pending_since is None
+    shown = await test_app.core.execute(create_agent_client, world_id=world.id)
+    issued = await test_app.core.execute(issue_agent_tokens, client=shown.client.id)
+    agent = User(test_app, issued.access)
+    for path, fields in ((PING, {"is_server_running": "true"}), (LINE, {"line": chat_line()})):
+        answer = await agent.send(path, **fields)
+        assert (answer.status, answer.json) == (400, {"errors": "This server runs it itself."})
+    assert world.current.last_ping is None
 
 
 async def test_repeated_line_is_200_and_new_line_201(persistent_test_app: TestApp):

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from coalserver.core import topics
 from coalserver.core.commands.claims import create_claim
-from coalserver.core.commands.worlds import queue_console_command, update_world_status
+from coalserver.core.commands.worlds import queue_console_command
 from coalserver.core.queries.accounts import find_account_by_username
 from coalserver.domain.minecraft.events import LineLogged
 from coalserver.domain.minecraft.visitor import ConsoleCommand, say_command
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
-from tests.apis.coal.clients import WorldFixture, make_admin, make_user, make_world
+from tests.apis.coal.clients import WorldFixture, make_user, make_world
 from tests.apis.coal.original_agent import make_original_agent
 
 PING, LINE = "/api/v1/agents/ping", "/api/v1/agents/logline"
@@ -161,34 +161,3 @@ async def test_claim_code_in_an_old_line_proves_no_username(test_app: TestApp):
         await world.agent.send(LINE, line=text, zone="America/Chicago")
         found = test_app.core.query(find_account_by_username, username="Ada")
         assert (found and found.id) == owner
-
-
-async def test_restart_waits_until_the_old_process_has_stopped(test_app: TestApp):
-    """Defect 15: a ping of the old process ended the restart."""
-    world = await make_world(test_app, hosted=True)
-    await world.agent.send(PING, **UP)
-    await test_app.core.execute(
-        update_world_status, world_id=world.id, status=WorldStatus.QUEUED_RESTART
-    )
-    for ping, status in (
-        (UP, WorldStatus.QUEUED_RESTART),
-        (DOWN, WorldStatus.QUEUED_START),
-        (DOWN, WorldStatus.QUEUED_START),
-        (UP, WorldStatus.RUNNING),
-    ):
-        test_app.clock.advance(5)
-        await world.agent.send(PING, **ping)
-        assert world.current.status is status
-
-
-async def test_world_that_did_not_start_can_be_queued_again(test_app: TestApp):
-    """Defect 16: a world that did not start counted as started."""
-    world, root = await make_world(test_app, hosted=True), await make_admin(test_app)
-    play = world.path + "/queue/play"
-    assert (await root.post(play)).status == 202
-    assert (await root.post(play)).status == 200
-    await test_app.advance(361)
-    assert world.current.status is WorldStatus.UNKNOWN
-    assert (
-        await root.post(play)
-    ).status == 202 and world.current.status is WorldStatus.QUEUED_START

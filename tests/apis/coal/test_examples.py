@@ -9,11 +9,14 @@ import pytest
 
 from coalserver.core.commands.accounts import create_login_session
 from coalserver.core.commands.worlds import record_ping
-from coalserver.domain.minecraft.world import Ping
+from coalserver.core.queries.hosting import hosted_worlds
+from coalserver.domain.minecraft.hosting.hosted_world import Wanted
+from coalserver.domain.minecraft.world import Ping, WorldStatus
 from tests.apis.app import Answer, ApiClient, TestApp
 from tests.apis.coal.clients import FORM, User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.examples import EXAMPLES, Example
 from tests.apis.coal.log_lines import chat_line
+from tests.apis.hosting import Stage, make_startable, set_stage
 
 #: Additional members of this server: of servers, and of properties.
 MORE = {"gce": {"short_name"}, "server_port": {"max_world_size"}}
@@ -49,6 +52,7 @@ async def make_scene(test_app: TestApp) -> dict[str, str]:
     for user in (thomas, mark, inactive):
         await test_app.core.execute(create_login_session, account_id=user.id)
     await add_history(test_app, world, pvp)
+    await make_startable(test_app.core, brave.id)
     await thomas.send(
         brave.path + "/properties",
         version="1.7.4",
@@ -139,6 +143,10 @@ async def send_example(
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 async def test_documented_example_matches(test_app: TestApp, example: Example):
     keys = await make_scene(test_app)
+    if "/queue/pause" in example.request:
+        (brave,) = (world for world in test_app.core.query(hosted_worlds) if "Brave" in world.name)
+        stage = Stage(WorldStatus.RUNNING, Wanted.PLAY)
+        await test_app.core.execute(set_stage, world_id=brave.id, stage=stage)
     answer = await send_example(test_app, example, keys)
     assert answer.status == example.status, answer.raw
     if example.answer is None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from coalserver.core.commands.hosting_settings import add_version
 from coalserver.core.commands.worlds import archive_world
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.examples import DEFAULT_PROPERTIES
+from tests.apis.hosting import sample_version
 
 #: Properties of a new hosted world.
 DEFAULTS = {**DEFAULT_PROPERTIES, "max_world_size": 29999984}
@@ -35,6 +37,8 @@ async def root(test_app: TestApp) -> User:
 
 @pytest.fixture
 async def world(test_app: TestApp) -> WorldFixture:
+    for version in ("1.7.4", "1.8"):
+        await test_app.core.execute(add_version, version=sample_version(version))
     return await make_world(test_app, hosted=True)
 
 
@@ -170,6 +174,12 @@ async def test_port_is_kept_until_it_is_changed_or_cleared(root: User, world: Wo
     assert (await root.post(world.path + "/properties", {"server_port": None})).json[
         "server_port"
     ] is None
+
+
+async def test_version_must_be_defined(root: User, world: WorldFixture):
+    answer = await root.send(world.path + "/properties", version="2.0", motd="Hi")
+    assert (answer.status, answer.json) == (400, {"errors": "version: There is no such version."})
+    assert (await get_properties(root, world))["motd"] == DEFAULTS["motd"]
 
 
 async def test_port_of_another_world_is_rejected_until_it_is_free(

@@ -10,9 +10,11 @@ from coalserver.core.commands.agents import rotate_agent_secret
 from coalserver.core.commands.claims import create_claim
 from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.core.queries.worlds import active_worlds
+from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import Answer, ApiClient, TestApp
 from tests.apis.browser import FORM, Browser, make_account
 from tests.apis.coal.log_lines import AT, chat_line, log_line, login_line, logout_line
+from tests.apis.hosting import Stage, make_startable, set_stage
 from tests.apis.oauth.clients import (
     ClientApp,
     make_client_app,
@@ -131,7 +133,7 @@ async def program(test_app: TestApp, ann: Browser) -> Program:
 
 async def make_world_with(program: Program) -> tuple[str, Agent]:
     """Create a world by the API and an agent with its secret. Return the world's path and the agent."""
-    created = await program.send("/api/v1/servers", 201, name="Brave New World", gce="true")
+    created = await program.send("/api/v1/servers", 201, name="Brave New World", gce="false")
     test_app = program.app.test_app
     (world,) = test_app.core.query(active_worlds)
     shown = await test_app.core.execute(rotate_agent_secret, world_id=world.id)
@@ -139,29 +141,39 @@ async def make_world_with(program: Program) -> tuple[str, Agent]:
 
 
 async def test_client_creates_configures_and_starts_a_world(program: Program):
-    path, agent = await make_world_with(program)
-    assert (await program.send(path, name="Not So Brave New World"))[
-        "name"
-    ] == "Not So Brave New World"
+    created = await program.send("/api/v1/servers", 201, name="Brave New World", gce="true")
+    path = f"/api/v1/servers/{created['key']}"
+    renamed = await program.send(path, name="Not So Brave New World")
+    assert renamed["name"] == "Not So Brave New World"
     assert (await program.get("/api/v1/users/self"))["email"] == EMAIL
     changed = await program.send(
         path + "/properties", memory="1G", gamemode=1, motd="Maybe not that brave"
     )
     assert await program.get(path + "/properties") == changed
+    core = program.app.test_app.core
+    (world,) = core.query(active_worlds)
+    await make_startable(core, world.id)
     await program.send(path + "/queue/play", 202)
     assert (await program.get(path))["status"] == "QUEUED_START"
+    await program.send(path + "/queue/play", 200)
+    await core.execute(set_stage, world_id=world.id, stage=Stage(WorldStatus.RUNNING))
+    (server,) = (await program.get("/api/v1/servers"))["servers"]
+    assert (server["status"], server["gce"]) == ("RUNNING", True)
+    await program.send(path + "/queue/pause", 202)
+    assert (await program.get(path))["status"] == "QUEUED_STOP"
+
+
+async def test_agent_reports_the_state_of_a_connected_world(program: Program):
+    path, agent = await make_world_with(program)
     await agent.ping(
         address="1.2.3.4:56789", server_day=15744, server_time=18000, is_raining="true"
     )
-    (server,) = (await program.get("/api/v1/servers"))["servers"]
+    server = await program.get(path)
     assert (server["status"], server["address"], server["server_day"]) == (
         "RUNNING",
         "1.2.3.4:56789",
         15744,
     )
-    await program.send(path + "/queue/play", 200)
-    await program.send(path + "/queue/pause", 202)
-    assert (await program.get(path))["status"] == "QUEUED_STOP"
 
 
 async def test_client_reads_the_history_of_a_world(program: Program):

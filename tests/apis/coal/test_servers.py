@@ -3,8 +3,10 @@
 import pytest
 
 from coalserver.core.queries.admin import list_audit_entries
+from coalserver.core.queries.worlds import active_worlds
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import FORM, make_admin, make_user, make_world
+from tests.apis.hosting import make_startable
 
 MEMBERS = {
     "key",
@@ -115,6 +117,10 @@ async def test_changes_by_an_admin_are_audited(test_app: TestApp):
     path = "/api/v1/servers/" + created.json["key"]
     await root.post(path, {"name": "New"})
     await root.post(path + "/properties", {"motd": "Hello", "pvp": False})
+    (world,) = test_app.core.query(active_worlds)
+    await make_startable(test_app.core, world.id)
+    await root.post(path + "/queue/play")
+    await root.post(path + "/queue/pause")
     await root.post(path + "/queue/pause")
     await root.post(path, {"name": ""})
     found, _ = test_app.core.query(list_audit_entries, limit=10)
@@ -122,6 +128,7 @@ async def test_changes_by_an_admin_are_audited(test_app: TestApp):
         ("world_added", "Brave", ""),
         ("world_renamed", "Brave", "New"),
         ("properties_set", "New", "motd, pvp"),
+        ("world_played", "New", ""),
         ("world_paused", "New", ""),
     ]
     assert all(entry.actor and entry.actor_name for entry in found)

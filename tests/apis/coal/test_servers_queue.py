@@ -1,83 +1,265 @@
-"""Starting and stopping hosted worlds (section 2.3.4 of the document)."""
+"""Orders to hosted worlds (document, 2.3.4; hosting.md, 3)."""
+
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from coalserver.core.commands.worlds import archive_world, record_ping, update_world_status
-from coalserver.domain.minecraft.world import Ping, WorldStatus
+from coalserver.core.commands.hosting_settings import set_members_may_start
+from coalserver.core.commands.worlds import archive_world
+from coalserver.domain.minecraft.hosting.hosted_world import Wanted
+from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
-from tests.apis.coal.clients import make_admin, make_user, make_world
+from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
+from tests.apis.hosting import Stage, make_startable, set_stage
 
-#: Status before; response status and new status of play; the same of pause.
+ORDERS = ("play", "pause", "restart", "kill", "save")
+
+
+async def make_hosted(test_app: TestApp, name: str = "My World") -> WorldFixture:
+    """Create a hosted world that can be started."""
+    world = await make_world(test_app, name, hosted=True)
+    await make_startable(test_app.core, world.id)
+    return world
+
+
+async def put(
+    test_app: TestApp, world: WorldFixture, status: str, wanted: Wanted = Wanted.PAUSE
+) -> None:
+    stage = Stage(WorldStatus(status.lower()), wanted)
+    await test_app.core.execute(set_stage, world_id=world.id, stage=stage)
+
+
+async def hosting(user: User, world: WorldFixture) -> dict[str, Any]:
+    answer = await user.get(world.path + "/hosting")
+    assert answer.status == 200
+    return answer.json  # type: ignore[no-any-return]
+
+
+#: State; status of the answer and state afterwards for each order.
 ANSWERS = [
-    ("RUNNING", (200, "RUNNING"), (202, "QUEUED_STOP")),
-    ("QUEUED_START", (200, "QUEUED_START"), (202, "QUEUED_STOP")),
-    ("LOADING", (202, "LOADING"), (202, "QUEUED_STOP")),
-    ("LOADED", (202, "LOADED"), (202, "QUEUED_STOP")),
-    ("QUEUED_RESTART", (202, "QUEUED_START"), (202, "QUEUED_STOP")),
-    ("QUEUED_STOP", (202, "QUEUED_START"), (200, "QUEUED_STOP")),
-    ("SAVING", (202, "QUEUED_START"), (202, "SAVING")),
-    ("STOPPED", (202, "QUEUED_START"), (200, "STOPPED")),
-    ("UNKNOWN", (202, "QUEUED_START"), (202, "QUEUED_STOP")),
+    ("UNKNOWN", "play", 202, "QUEUED_START"),
+    ("STOPPED", "play", 202, "QUEUED_START"),
+    ("RUNNING", "play", 200, "RUNNING"),
+    ("LOADING", "play", 200, "LOADING"),
+    ("QUEUED_RESTART", "play", 200, "QUEUED_RESTART"),
+    ("QUEUED_STOP", "play", 202, "QUEUED_STOP"),
+    ("SAVING", "play", 202, "SAVING"),
+    ("UNKNOWN", "pause", 200, "UNKNOWN"),
+    ("STOPPED", "pause", 200, "STOPPED"),
+    ("LOADING", "pause", 202, "STOPPED"),
+    ("RUNNING", "pause", 202, "QUEUED_STOP"),
+    ("QUEUED_STOP", "pause", 200, "QUEUED_STOP"),
+    ("SAVING", "pause", 200, "SAVING"),
+    ("STOPPED", "restart", 202, "QUEUED_START"),
+    ("RUNNING", "restart", 202, "QUEUED_RESTART"),
+    ("QUEUED_START", "restart", 200, "QUEUED_START"),
+    ("QUEUED_RESTART", "restart", 200, "QUEUED_RESTART"),
+    ("STOPPED", "kill", 200, "STOPPED"),
+    ("SAVING", "kill", 200, "SAVING"),
+    ("RUNNING", "kill", 202, "QUEUED_STOP"),
+    ("RUNNING", "save", 202, "RUNNING"),
+    ("STOPPED", "save", 202, "STOPPED"),
+    ("SAVING", "save", 200, "SAVING"),
 ]
 
 
-@pytest.mark.parametrize(("before", "play", "pause"), ANSWERS)
-async def test_play_and_pause_depend_on_the_status(
-    test_app: TestApp, before: str, play: tuple[int, str], pause: tuple[int, str]
+@pytest.mark.parametrize(("before", "order", "status", "after"), ANSWERS)
+async def test_order_is_answered_by_the_state(
+    test_app: TestApp, before: str, order: str, status: int, after: str
 ):
-    root = await make_admin(test_app)
-    for end, (status, after) in (("play", play), ("pause", pause)):
-        world = await make_world(test_app, hosted=True)
-        await test_app.core.execute(
-            update_world_status, world_id=world.id, status=WorldStatus(before.lower())
-        )
-        answer = await root.post(f"{world.path}/queue/{end}")
-        assert (answer.status, answer.raw) == (status, b"")
-        assert (await root.get(world.path)).json["status"] == after
+    root, world = await make_admin(test_app), await make_hosted(test_app)
+    await put(test_app, world, before)
+    answer = await root.post(f"{world.path}/queue/{order}")
+    assert (answer.status, answer.raw) == (status, b"")
+    assert (await hosting(root, world))["state"] == after
 
 
-async def test_all_users_can_play_and_only_admins_pause(test_app: TestApp):
-    thomas, world = await make_user(test_app), await make_world(test_app, hosted=True)
+@pytest.mark.parametrize(
+    ("state", "wanted", "word"),
+    [
+        ("LOADING", Wanted.PLAY, "QUEUED_START"),
+        ("LOADED", Wanted.PLAY, "QUEUED_START"),
+        ("QUEUED_RESTART", Wanted.PLAY, "QUEUED_START"),
+        ("QUEUED_STOP", Wanted.PLAY, "QUEUED_START"),
+        ("QUEUED_STOP", Wanted.PAUSE, "QUEUED_STOP"),
+        ("SAVING", Wanted.PAUSE, "QUEUED_STOP"),
+        ("RUNNING", Wanted.PLAY, "RUNNING"),
+    ],
+)
+async def test_api_shows_only_the_five_statuses_of_the_document(
+    test_app: TestApp, state: str, wanted: Wanted, word: str
+):
+    root, world = await make_admin(test_app), await make_hosted(test_app)
+    await put(test_app, world, state, wanted)
+    assert (await root.get(world.path)).json["status"] == word
+    assert (await root.get("/api/v1/servers")).json["servers"][0]["status"] == word
+
+
+async def test_all_users_can_play_and_only_admins_give_other_orders(test_app: TestApp):
+    thomas, world = await make_user(test_app), await make_hosted(test_app)
     assert (await thomas.post(world.path + "/queue/play")).status == 202
-    answer = await thomas.post(world.path + "/queue/pause")
-    assert (answer.status, answer.raw) == (403, b"")
+    for order in ORDERS[1:]:
+        answer = await thomas.post(f"{world.path}/queue/{order}")
+        assert (answer.status, answer.raw) == (403, b"")
+    assert (await hosting(thomas, world))["wanted"] == "play"
 
 
-@pytest.mark.parametrize("end", ["play", "pause"])
-async def test_world_that_is_not_hosted_cannot_be_queued(test_app: TestApp, end: str):
+async def test_world_option_reserves_the_start_for_admins(test_app: TestApp):
+    thomas, world = await make_user(test_app), await make_hosted(test_app)
+    await test_app.core.execute(set_members_may_start, world_id=world.id, allowed=False)
+    assert (await thomas.post(world.path + "/queue/play")).status == 403
+    assert (await (await make_admin(test_app)).post(world.path + "/queue/play")).status == 202
+
+
+async def test_member_has_ten_accepted_plays_an_hour(test_app: TestApp):
+    thomas, root = await make_user(test_app), await make_admin(test_app)
+    world = await make_hosted(test_app)
+    for _ in range(10):
+        assert (await thomas.post(world.path + "/queue/play")).status == 202
+        assert (await thomas.post(world.path + "/queue/play")).status == 200
+        assert (await root.post(world.path + "/queue/kill")).status == 202
+        test_app.clock.advance(60)
+    answer = await thomas.post(world.path + "/queue/play")
+    assert (answer.status, answer.headers["Retry-After"]) == (429, "3001")
+    assert (await root.post(world.path + "/queue/play")).status == 202
+    assert (await root.post(world.path + "/queue/kill")).status == 202
+    test_app.clock.advance(3001)
+    assert (await thomas.post(world.path + "/queue/play")).status == 202
+
+
+@pytest.mark.parametrize("order", ORDERS)
+async def test_world_that_is_not_hosted_takes_no_orders(test_app: TestApp, order: str):
     root, other = await make_admin(test_app), await make_world(test_app)
     archived = await make_world(test_app, hosted=True)
     await test_app.core.execute(archive_world, world_id=archived.id)
     for path in (other.path, archived.path, "/api/v1/servers/nothing"):
-        answer = await root.post(f"{path}/queue/{end}")
+        answer = await root.post(f"{path}/queue/{order}")
+        assert (answer.status, answer.raw) == (404, b"")
+        answer = await root.get(f"{path}/hosting")
         assert (answer.status, answer.raw) == (404, b"")
 
 
-async def test_status_of_a_queued_world_follows_its_pings(test_app: TestApp):
-    thomas, world = await make_user(test_app), await make_world(test_app, hosted=True)
-    await thomas.post(world.path + "/queue/play")
-    # The world does not run yet and stays queued.
-    await test_app.core.execute(record_ping, world_id=world.id, ping=Ping(running=False))
-    assert (await thomas.get(world.path)).json["status"] == "QUEUED_START"
-    ping = Ping(running=True, address="192.0.2.7:25570")
-    await test_app.core.execute(record_ping, world_id=world.id, ping=ping)
-    document = (await thomas.get(world.path)).json
-    assert (document["status"], document["address"]) == ("RUNNING", "192.0.2.7:25570")
+#: What is missing, and the sentence.
+REFUSALS = [
+    ({"enabled": False}, "World hosting is switched off on this server."),
+    ({"ending": True}, "The server is shutting down."),
+    (
+        {"missing_java": ("1.20.4", "17", "11")},
+        "Minecraft 1.20.4 needs Java 17; this machine has 11.",
+    ),
+    (
+        {"budget": 600},
+        "Not enough memory: this world needs 656 MiB, 600 of 600 MiB are free.",
+    ),
+    (
+        {"bound_ports": frozenset(range(25565, 25576))},
+        "No port from 25565 to 25575 is free.",
+    ),
+    ({"disk_free": 1023}, "Not enough disk space: 1023 MiB are free, 1024 are kept free."),
+    (
+        {"fetch_error": "Error (404) fetching URL"},
+        "Version 1.7.4 could not be fetched: Error (404) fetching URL.",
+    ),
+]
 
 
-async def test_restart_waits_for_the_new_process(test_app: TestApp):
-    """Defect 15: a ping of the old process counted as one of the new process."""
-    thomas, world = await make_user(test_app), await make_world(test_app, hosted=True)
-    await test_app.core.execute(
-        update_world_status, world_id=world.id, status=WorldStatus.QUEUED_RESTART
+@pytest.mark.parametrize("order", ["play", "restart"])
+@pytest.mark.parametrize(("change", "sentence"), REFUSALS)
+async def test_refused_start_has_its_sentence_and_changes_nothing(
+    test_app: TestApp, order: str, change: dict[str, Any], sentence: str
+):
+    root, world = await make_admin(test_app), await make_hosted(test_app)
+    test_app.world_hosting.machine = replace(test_app.world_hosting.machine, **change)
+    before, head = await hosting(root, world), test_app.core.feed.head
+    answer = await root.post(f"{world.path}/queue/{order}")
+    assert (answer.status, answer.json) == (400, {"errors": sentence})
+    assert await hosting(root, world) == before
+    assert test_app.core.feed.head == head
+
+
+async def test_start_needs_version_eula_and_no_restore(test_app: TestApp):
+    root, world = await make_admin(test_app), await make_world(test_app, hosted=True)
+    play = world.path + "/queue/play"
+
+    async def refusal() -> str:
+        answer = await root.post(play)
+        assert answer.status == 400
+        return str(answer.json["errors"])
+
+    assert await refusal() == "This world has no version yet."
+    await make_startable(test_app.core, world.id)
+    await root.send(world.path + "/properties", eula_agree="false")
+    sentence = (
+        "Nobody has agreed to the Minecraft EULA for this world. An admin can do so on its page."
     )
-    for running, status in ((True, "QUEUED_RESTART"), (False, "QUEUED_START"), (True, "RUNNING")):
-        await test_app.core.execute(record_ping, world_id=world.id, ping=Ping(running=running))
-        assert (await thomas.get(world.path)).json["status"] == status
+    assert await refusal() == sentence
+    await root.send(world.path + "/properties", eula_agree="true")
+    assert (await root.post(play)).status == 202
 
 
-async def test_queued_world_without_pings_becomes_unknown(test_app: TestApp):
-    thomas, world = await make_user(test_app), await make_world(test_app, hosted=True)
-    await thomas.post(world.path + "/queue/play")
-    await test_app.advance(301)
-    assert (await thomas.get(world.path)).json["status"] == "UNKNOWN"
+async def test_fixed_port_of_another_program_is_refused(test_app: TestApp):
+    root, world = await make_admin(test_app), await make_hosted(test_app)
+    await root.send(world.path + "/properties", server_port="25570")
+    machine = test_app.world_hosting.machine
+    test_app.world_hosting.machine = replace(machine, bound_ports=frozenset((25570,)))
+    answer = await root.post(world.path + "/queue/play")
+    assert (answer.status, answer.json) == (400, {"errors": "Port 25570 is in use."})
+
+
+async def test_two_worlds_get_different_ports_and_share_the_memory(test_app: TestApp):
+    root = await make_admin(test_app)
+    worlds = [await make_hosted(test_app, name) for name in ("A", "B", "C")]
+    await root.send(worlds[2].path + "/properties", server_port="25565")
+    machine = test_app.world_hosting.machine
+    test_app.world_hosting.machine = replace(machine, budget=656 * 2)
+    for world, port in zip(worlds, (25566, 25567), strict=False):
+        assert (await root.post(world.path + "/queue/play")).status == 202
+        assert (await hosting(root, world))["port"] == port
+    answer = await root.post(worlds[2].path + "/queue/play")
+    assert answer.json == {
+        "errors": "Not enough memory: this world needs 656 MiB, 0 of 1312 MiB are free."
+    }
+    assert (await root.post(worlds[0].path + "/queue/pause")).status == 202
+    assert (await root.post(worlds[2].path + "/queue/play")).status == 202
+
+
+@pytest.mark.parametrize("state", ["LOADED", "QUEUED_START", "QUEUED_STOP", "UNKNOWN"])
+async def test_world_is_saved_only_while_it_runs_or_is_stopped(test_app: TestApp, state: str):
+    root, world = await make_admin(test_app), await make_hosted(test_app)
+    await put(test_app, world, state)
+    answer = await root.post(world.path + "/queue/save")
+    assert answer.json == {"errors": "The world is neither running nor stopped."}
+
+
+async def test_second_save_waits_for_the_first(test_app: TestApp):
+    root, world = await make_admin(test_app), await make_hosted(test_app)
+    await put(test_app, world, "STOPPED")
+    assert (await root.post(world.path + "/queue/save")).status == 202
+    assert (await hosting(root, world))["saving"] is True
+    assert (await root.post(world.path + "/queue/save")).status == 200
+
+
+async def test_hosting_has_all_its_members(test_app: TestApp):
+    root, thomas = await make_admin(test_app), await make_user(test_app)
+    world = await make_hosted(test_app)
+    await put(test_app, world, "RUNNING", Wanted.PLAY)
+    seen = await hosting(root, world)
+    assert seen == {
+        **dict.fromkeys(("percent", "trouble", "port", "cpu", "memory_used", "pid")),
+        **dict.fromkeys(("ticks_per_second", "idle_seconds_left", "started")),
+        "state": "RUNNING",
+        "wanted": "play",
+        "pending": [],
+        "version": "1.7.4",
+        "memory": "256M",
+        "players": 0,
+        "max_players": 20,
+        "crashes": 0,
+        "saving": False,
+        "saved_games": 0,
+    }
+    members = await hosting(thomas, world)
+    assert members == {name: value for name, value in seen.items() if name != "pid"}
+    answer = await User(test_app, "").get(world.path + "/hosting")
+    assert answer.status == 401

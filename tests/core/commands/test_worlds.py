@@ -14,20 +14,14 @@ from coalserver.core.commands.worlds import (
     archive_world,
     create_world,
     display_name_in_world,
-    mark_world_saved,
     queue_console_command,
     record_ping,
     send_chat,
-    set_properties,
-    start_world,
-    stop_world,
     update_world,
-    update_world_status,
 )
 from coalserver.core.queries.worlds import (
     active_worlds,
     get_world,
-    online_visitors,
     queued_commands,
     visitors_of_world,
     world_by_short_name,
@@ -38,7 +32,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import LineLogged
 from coalserver.domain.minecraft.visitor import ConsoleCommand, SentChat, Visitor
 from coalserver.domain.minecraft.world import Ping, WorldStatus
-from tests.core.worlds import DAY, chat, current_world, ingest, log_line, login, make_world, visitor
+from tests.core.worlds import DAY, chat, current_world, ingest, log_line, login, make_world
 from tests.domain.builders import raises_code
 
 RUNNING, STOPPED = Ping(running=True), Ping(running=False)
@@ -118,36 +112,6 @@ def test_archived_world_accepts_no_commands(table):
         (update_world, {}),
         (archive_world, {}),
     ):
-        with raises_code(ErrorCode.WORLD_NOT_FOUND):
-            table.execute(command, world_id=world.id, **kwargs)
-
-
-#: Status, and that after start and stop; None: the request changes nothing.
-REQUESTS = [
-    (WorldStatus.RUNNING, None, WorldStatus.QUEUED_STOP),
-    (WorldStatus.QUEUED_START, None, WorldStatus.QUEUED_STOP),
-    (WorldStatus.LOADING, None, WorldStatus.QUEUED_STOP),
-    (WorldStatus.LOADED, None, WorldStatus.QUEUED_STOP),
-    (WorldStatus.QUEUED_RESTART, WorldStatus.QUEUED_START, WorldStatus.QUEUED_STOP),
-    (WorldStatus.QUEUED_STOP, WorldStatus.QUEUED_START, None),
-    (WorldStatus.SAVING, WorldStatus.QUEUED_START, None),
-    (WorldStatus.STOPPED, WorldStatus.QUEUED_START, None),
-    (WorldStatus.UNKNOWN, WorldStatus.QUEUED_START, WorldStatus.QUEUED_STOP),
-]
-
-
-@pytest.mark.parametrize(("before", "after_start", "after_stop"), REQUESTS)
-def test_start_and_stop_set_the_pending_status(table, before, after_start, after_stop):
-    for command, after in ((start_world, after_start), (stop_world, after_stop)):
-        world = make_world(table, hosted=True)
-        table.execute(update_world_status, world_id=world.id, status=before)
-        assert table.execute(command, world_id=world.id) is (after is not None)
-        assert current_world(table, world).status is (after or before)
-
-
-def test_only_hosted_worlds_can_be_started_stopped_and_configured(table):
-    world = make_world(table)
-    for command, kwargs in ((start_world, {}), (stop_world, {}), (set_properties, {"changes": {}})):
         with raises_code(ErrorCode.WORLD_NOT_FOUND):
             table.execute(command, world_id=world.id, **kwargs)
 
@@ -266,16 +230,6 @@ def test_chat_under_a_username_requires_its_claim(table):
         table.execute(
             send_chat, world_id=world.id, account_id=account.id, text="hi", username="Elsewhere"
         )
-
-
-def test_saved_world_has_no_online_visitors(table):
-    world = make_world(table, hosted=True)
-    table.execute(record_ping, world_id=world.id, ping=RUNNING)
-    ingest(table, world, login("11:59:00"))
-    table.execute(stop_world, world_id=world.id)
-    assert table.execute(mark_world_saved, world_id=world.id).status is WorldStatus.STOPPED
-    assert table.query(online_visitors, world=world.id) == []
-    assert visitor(table, world).latest_visit.ended_at == table.now
 
 
 def test_visitors_are_listed_by_name_upper_case_first(table):

@@ -4,21 +4,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from coalserver.domain.minecraft.log.dates import NoDates
 from coalserver.domain.minecraft.log.parser import parse_line
-from coalserver.domain.minecraft.world import PENDING, SILENCE_SECONDS, Ping, World, WorldStatus
+from coalserver.domain.minecraft.world import SILENCE_SECONDS, Ping, World, WorldStatus
 from tests.domain.builders import NOW
 
 RUNNING, STOPPED, UNKNOWN = Ping(running=True), Ping(running=False), Ping()
-TRANSITIONAL = sorted(PENDING)
 
 
 def make_world(status: WorldStatus = WorldStatus.UNKNOWN, **parts) -> World:
-    pending = NOW - 1 if status in PENDING else None
-    return replace(World(1, "Overworld"), status=status, pending_since=pending, **parts)
+    return replace(World(1, "Overworld"), status=status, **parts)
 
 
 def make_line(text: str, second: float = NOW):
@@ -47,43 +43,11 @@ def test_ping_sets_the_status(before, ping, status):
     assert make_world(before).ping(ping, NOW).status is status
 
 
-#: Status, ping and expected status.
-PINGS_IN_TRANSITION = [
-    *(
-        (starting, RUNNING, WorldStatus.RUNNING)
-        for starting in ("queued_start", "loading", "loaded")
-    ),
-    *((starting, STOPPED, starting) for starting in ("queued_start", "loading", "loaded")),
-    *((starting, UNKNOWN, starting) for starting in ("queued_start", "loading", "loaded")),
-    *(
-        (stopping, ping, stopping)
-        for stopping in ("queued_stop", "saving")
-        for ping in (RUNNING, STOPPED, UNKNOWN)
-    ),
-    # The old process still runs.
-    ("queued_restart", RUNNING, "queued_restart"),
-    ("queued_restart", UNKNOWN, "queued_restart"),
-    ("queued_restart", STOPPED, "queued_start"),
-]
-
-
-@pytest.mark.parametrize(("before", "ping", "status"), PINGS_IN_TRANSITION)
-def test_transitional_status_changes_only_to_its_target(before, ping, status):
-    assert make_world(WorldStatus(before)).ping(ping, NOW).status == status
-
-
 @pytest.mark.parametrize(
     ("before", "line", "status"),
     [
-        *(
-            (before, started(), "running")
-            for before in ("unknown", "stopped", "queued_start", "loaded")
-        ),
+        *((before, started(), "running") for before in ("unknown", "stopped", "running")),
         *((before, stopped(), "stopped") for before in ("unknown", "running")),
-        *((before, stopped(), before) for before in ("queued_start", "queued_stop", "saving")),
-        ("queued_stop", started(), "queued_stop"),
-        ("queued_restart", started(), "running"),
-        ("queued_restart", stopped(), "queued_start"),
         ("running", make_line("<Steve> Stopping server"), "running"),
     ],
 )
@@ -91,24 +55,17 @@ def test_line_sets_the_status(before, line, status):
     assert make_world(WorldStatus(before)).apply_line(line, NOW).status == status
 
 
-def test_restart_is_complete_when_the_new_process_is_seen():
-    world = make_world(WorldStatus.RUNNING).with_pending_status(WorldStatus.QUEUED_RESTART, NOW)
-    for ping, status in (
-        (RUNNING, WorldStatus.QUEUED_RESTART),
-        (STOPPED, WorldStatus.QUEUED_START),
-        (STOPPED, WorldStatus.QUEUED_START),
-        (RUNNING, WorldStatus.RUNNING),
-    ):
-        world = world.ping(ping, NOW + 1)
-        assert world.status is status
-    assert world.pending_since is None
-
-
 @pytest.mark.parametrize("before", WorldStatus)
-def test_saved_world_is_stopped_unless_a_start_is_queued(before):
-    wanted = ("queued_start", "loading", "loaded", "queued_restart")
-    status = before if before in wanted else WorldStatus.STOPPED
-    assert make_world(before).after_save().status is status
+@pytest.mark.parametrize("line", [started(), stopped()])
+def test_line_does_not_change_the_status_of_a_hosted_world(before, line):
+    world = replace(make_world(before), hosted=True)
+    assert world.apply_line(line, NOW).status is before
+    assert world.after_silence(NOW + SILENCE_SECONDS + 1) == world
+
+
+def test_line_of_a_hosted_world_tells_its_version():
+    world = replace(make_world(), hosted=True).apply_line(started(), NOW)
+    assert (world.version, world.started) == ("26.3", NOW)
 
 
 @pytest.mark.parametrize("line", [started(NOW - 5), stopped(NOW - 5)])
@@ -211,43 +168,7 @@ def test_repeated_time_keeps_its_reading_time():
         (WorldStatus.RUNNING, None, WorldStatus.UNKNOWN),
         (WorldStatus.STOPPED, NOW - SILENCE_SECONDS - 1, WorldStatus.STOPPED),
         (WorldStatus.UNKNOWN, None, WorldStatus.UNKNOWN),
-        (WorldStatus.QUEUED_START, None, WorldStatus.QUEUED_START),
     ],
 )
 def test_silent_world_becomes_unknown(status, last_ping, expected):
     assert make_world(status, last_ping=last_ping).after_silence(NOW).status is expected
-
-
-@pytest.mark.parametrize("status", TRANSITIONAL)
-def test_transitional_status_times_out(status):
-    world = make_world().with_pending_status(status, NOW, 50)
-    assert world.after_silence(NOW + SILENCE_SECONDS).status is status
-    lost = world.after_silence(NOW + SILENCE_SECONDS + 1)
-    assert (lost.status, lost.pending_since, lost.percent) == (WorldStatus.UNKNOWN, None, None)
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.integers(0, 400),
-            st.sampled_from(
-                [RUNNING, STOPPED, UNKNOWN, started, stopped, *TRANSITIONAL, "saved", "silent"]
-            ),
-        ),
-        max_size=12,
-    )
-)
-def test_pending_since_is_set_exactly_in_transitional_status(steps):
-    world, now = make_world(), NOW
-    for seconds, step in steps:
-        now += seconds
-        if isinstance(step, Ping):
-            world = world.ping(step, now)
-        elif isinstance(step, WorldStatus):
-            world = world.with_pending_status(step, now)
-        elif callable(step):
-            world = world.apply_line(step(now), now)
-        else:
-            world = world.after_save() if step == "saved" else world.after_silence(now)
-        assert (world.pending_since is not None) == (world.status in PENDING)
-        assert world.status is not WorldStatus.STOPPED or not world.address

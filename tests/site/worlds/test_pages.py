@@ -8,6 +8,7 @@ from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.core.queries.worlds import get_world
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.browser import Browser
+from tests.apis.hosting import Stage, make_startable, set_stage
 from tests.site.sample_worlds import JSON, log_lines, login, logout, make_world, send_ping
 
 
@@ -76,8 +77,10 @@ async def test_overview_is_translated(test_app, world, ann):
 
 async def test_member_starts_hosted_world_and_admin_stops_it(test_app, ann):
     world = await make_world(test_app, "ours", hosted=True)
-    await send_ping(test_app, world, running=False)
-    assert "Start world" in (await ann.get("/servers/ours")).raw.decode()
+    await make_startable(test_app.core, world.id)
+    stage = Stage(WorldStatus.STOPPED)
+    await test_app.core.execute(set_stage, world_id=world.id, stage=stage)
+    assert ">Start<" in (await ann.get("/servers/ours")).raw.decode()
     assert (await fetch_state(ann, "ours"))["may"] == {"play": True}
     response = await ann.send("/servers/ours/play", page="/servers/ours")
     assert (response.status, response.headers["Location"]) == (302, "/servers/ours")
@@ -85,18 +88,33 @@ async def test_member_starts_hosted_world_and_admin_stops_it(test_app, ann):
     assert (await ann.send("/servers/ours/pause", page="/servers/ours/chats")).status == 403
     assert (await ann.get("/servers/ours/pause")).status == 403
     await make_admin(test_app)
-    assert "Stop world…" in (await ann.get("/servers/ours")).raw.decode()
-    assert (await fetch_state(ann, "ours"))["may"] == {"play": False, "pause": True}
+    assert "Stop…" in (await ann.get("/servers/ours")).raw.decode()
+    assert (await fetch_state(ann, "ours"))["may"] == {
+        "play": False,
+        "pause": True,
+        "restart": False,
+        "kill": False,
+        "save": False,
+    }
     question = (await ann.get("/servers/ours/pause")).raw.decode()
     assert "Players who are online are disconnected." in question
     assert test_app.core.query(get_world, id=world.id).status is WorldStatus.QUEUED_START
     assert (await ann.send("/servers/ours/pause", page="/servers/ours/pause")).status == 302
-    assert test_app.core.query(get_world, id=world.id).status is WorldStatus.QUEUED_STOP
+    assert test_app.core.query(get_world, id=world.id).status is WorldStatus.STOPPED
+
+
+async def test_refused_start_is_a_message_on_the_page(test_app, ann):
+    world = await make_world(test_app, "ours", hosted=True)
+    stage = Stage(WorldStatus.STOPPED)
+    await test_app.core.execute(set_stage, world_id=world.id, stage=stage)
+    response = await ann.send("/servers/ours/play", page="/servers/ours")
+    assert response.status == 400
+    assert "This world has no version yet." in response.raw.decode()
 
 
 async def test_connected_world_cannot_be_started_or_stopped(test_app, world, ann):
     await make_admin(test_app)
-    assert "Start world" not in (await ann.get("/servers/mill")).raw.decode()
+    assert ">Start<" not in (await ann.get("/servers/mill")).raw.decode()
     for action in ("play", "pause"):
         chat = {"page": "/servers/mill/chats"}
         assert (await ann.send(f"/servers/mill/{action}", **chat)).status == 404

@@ -1,0 +1,1 @@
+"""Hosted worlds: the rules of Minecraft worlds whose processes this server runs itself."""
