@@ -86,17 +86,6 @@ async def test_future_last_seen_time_is_shown_as_date(member, fake_agent):
     )
 
 
-async def test_start_button_follows_the_state_of_the_world(member, fake_agent, server):
-    server.run_command("world", "add", "Ours", "--short-name", "ours", "--hosted")
-    first, second = [await member("/servers/ours") for _ in range(2)]
-    await second.expect_live()
-    start = second.page.get_by_role("button", name="Start world")
-    await expect(start).to_be_visible()
-    await first.page.get_by_role("button", name="Start world").click()
-    await second.expect_text("world-status", "Waiting to start")
-    await expect(start).to_be_hidden()
-
-
 async def test_no_page_scrolls_horizontally_on_a_phone(member, fake_agent):
     name = "W" * 16
     await fake_agent.send_lines(

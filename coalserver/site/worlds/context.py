@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from coalserver.core.hosting import Hosting
 from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, UP, WITH_PROCESS
@@ -86,15 +87,18 @@ def world_fields(ctx: RequestContext, world: World, account: Account | None) -> 
         "there": online_players(ctx, world, account),
     }
     if account is not None:
-        fields["may"] = allowed_actions(world, account)
+        fields["may"] = allowed_actions(ctx, world, account)
         fields["address"] = world.address
         fields["lag"] = _lag(world)
     return fields
 
 
-def allowed_actions(world: World, account: Account) -> dict[str, bool]:
-    """Return the actions on a hosted world and whether each is possible now. Other worlds have none."""
-    if not world.hosted:
+def allowed_actions(ctx: RequestContext, world: World, account: Account) -> dict[str, bool]:
+    """Return the actions on a hosted world and whether each is possible now.
+
+    Other worlds have none, and a server on which hosting is switched off offers none.
+    """
+    if not world.hosted or not ctx.app.service(Hosting).enabled:
         return {}
     status = world.status
     member_actions = {"play": status in AT_REST or status in STOPPING}

@@ -112,7 +112,7 @@ def question_page(order: Order) -> Handler:
     async def handler(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
         if not account.admin:
             raise DomainError(ErrorCode.PERMISSION_DENIED)
-        if not allowed_actions(world, account).get(order):
+        if not allowed_actions(ctx, world, account).get(order):
             return redirect(world_path(world))
         context = {
             **world_context(ctx, world, account, "world"),
