@@ -99,7 +99,7 @@ class ErrorCode(StrEnum):
     USERNAME_TAKEN = "username_taken"
     SHORT_NAME_TAKEN = "short_name_taken"
     SHORT_NAME_RESERVED = "short_name_reserved"
-    #: `refusal`: the Refusal of hosting.
+    #: `refusal`: the RefusedOrder of hosting.
     ORDER_REFUSED = "order_refused"
     #: A world that this server runs itself has no agent.
     WORLD_HOSTED = "world_hosted"

@@ -16,7 +16,7 @@ from coalserver.config import Config
 from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.hosting.refusals import Refusal, RefusalCode
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
 from coalserver.server.app import all_apis
 from coalserver.storage.memory import MemoryStore
 from coalserver.web.api import Api, Route
@@ -33,7 +33,7 @@ ALWAYS: dict[ErrorCode, dict[str, Any]] = {
     ErrorCode.INVALID_REQUEST: {"fields": {"name": ["Not a string."]}},
     ErrorCode.RATE_LIMITED: {"wait": 7},
     ErrorCode.CURSOR_AHEAD: {"head": 41},
-    ErrorCode.ORDER_REFUSED: {"refusal": Refusal(RefusalCode.ENDING)},
+    ErrorCode.ORDER_REFUSED: {"refusal": RefusedOrder(RefusalCode.ENDING)},
     ErrorCode.PASSWORD_TOO_SHORT: {"minimum": 8},
     ErrorCode.VERSION_CONFLICT: {"version": 2},
     ErrorCode.TOO_MANY_SEATS: {"maximum": 50},

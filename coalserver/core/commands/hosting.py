@@ -25,7 +25,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import (
     Trouble,
     cost_mib,
 )
-from coalserver.domain.minecraft.hosting.refusals import Refusal, RefusalCode
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
 from coalserver.domain.minecraft.hosting.transitions import (
     Answer,
     Order,
@@ -77,7 +77,7 @@ def give_order(
 
     Every active user may start a world, unless its option says otherwise; all other orders are for
     administrators (hosting.md, 3). Emits WorldChanged and HostedWorldChanged. Raises WORLD_NOT_FOUND,
-    PERMISSION_DENIED, and ORDER_REFUSED with a Refusal.
+    PERMISSION_DENIED, and ORDER_REFUSED with a RefusedOrder.
     """
     before = get_run(uow, world_id)
     _check_may(uow, before, order, actor)
@@ -180,7 +180,7 @@ def _check_may(uow: UnitOfWork, run: Run, order: Order, actor: int) -> None:
 
 def refuse(code: RefusalCode, **values: str) -> NoReturn:
     """Raise ORDER_REFUSED with the sentence of a code."""
-    raise DomainError(ErrorCode.ORDER_REFUSED, refusal=Refusal(code, tuple(values.items())))
+    raise DomainError(ErrorCode.ORDER_REFUSED, refusal=RefusedOrder(code, tuple(values.items())))
 
 
 def update_run(uow: UnitOfWork, *, world_id: int, transition: Callable[[Run, float], Run]) -> Run:

@@ -250,7 +250,7 @@ def test_restore_needs_a_stopped_world_and_keeps_it_stopped(table):
 
 
 class raises_refusal:
-    """Expect ORDER_REFUSED with a Refusal of this code."""
+    """Expect ORDER_REFUSED with a RefusedOrder of this code."""
 
     def __init__(self, code: RefusalCode) -> None:
         self._code = code

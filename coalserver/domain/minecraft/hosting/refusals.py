@@ -67,7 +67,7 @@ TROUBLE_SENTENCES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedOrder:
     """A refused order: its code and the values of its sentence."""
 
     code: RefusalCode
