@@ -57,19 +57,19 @@ def envelope(entry: Entry, payload: Payload | None) -> bytes | None:
 
 def render_room_event(entry: Entry) -> bytes | None:
     """Return the payload of an event of a room, or None if it has none."""
-    return _render_room_event(entry, ROOM_PAYLOADS)
+    event = entry.event
+    renderer = ROOM_PAYLOADS.get(type(event))
+    if renderer is None:
+        return None
+    return envelope(entry, {**renderer(event, entry), "roomId": str(event.lobby)})
 
 
 def render_host_event(entry: Entry) -> bytes | None:
     """Return the same for the host of the room, who also receives the join requests."""
-    return _render_room_event(entry, HOST_PAYLOADS)
-
-
-def _render_room_event(entry: Entry, payloads: "PayloadRenderers") -> bytes | None:
     event = entry.event
-    renderer = payloads.get(type(event))
+    renderer = HOST_PAYLOADS.get(type(event))
     if renderer is None:
-        return None
+        return render_room_event(entry)
     return envelope(entry, {**renderer(event, entry), "roomId": str(event.lobby)})
 
 
@@ -250,8 +250,8 @@ ROOM_PAYLOADS: PayloadRenderers = {
     LobbyMemberRenamed: _renamed,
     LobbyChat: _chat,
 }
+#: Sent to the host of a room only.
 HOST_PAYLOADS: PayloadRenderers = {
-    **ROOM_PAYLOADS,
     JoinRequested: _join_requested,
     JoinRequestAnswered: _join_request_ended,
 }

@@ -59,20 +59,20 @@ async def room_events(ctx: RequestContext) -> web.StreamResponse:
     own = topics.player(caller.player_id)
     for_others = Subscription((topics.lobby(room),), None, render_room_event, own)
     for_members = replace(for_others, topics=(topics.lobby(room), topics.lobby_chat(room)))
-    for_host = replace(
-        for_members,
-        topics=(*for_members.topics, topics.lobby_host(room)),
-        audience="host",
-        render=render_host_event,
-    )
-    after_close = replace(for_others, ended=True)
+    for_host: Subscription | None = None
 
     def subscribe() -> Subscription:
+        nonlocal for_host
         check_token_valid(core, caller)
         lobby = core.state.get(Lobby, room)
         if lobby is None or not lobby.open:
-            return after_close
+            return replace(for_others, ended=True)
         if caller.player_id == lobby.roster.host:
+            if for_host is None:
+                host_topics = (*for_members.topics, topics.lobby_host(room))
+                for_host = replace(
+                    for_members, topics=host_topics, audience="host", render=render_host_event
+                )
             return for_host
         return for_members if caller.player_id in lobby.roster else for_others
 
