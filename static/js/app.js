@@ -51,6 +51,8 @@ function showError(title, text) {
 function show(open, { quietly = false } = {}) {
   close();
   close = () => {};
+  // A question belongs to the view that asked it.
+  document.getElementById("question").close();
   document.title = TITLE;
   close = open() ?? (() => {});
   if (quietly) return;

@@ -74,3 +74,16 @@ export function notice(text) {
   clearTimeout(hideTimer);
   hideTimer = setTimeout(() => { box.hidden = true; }, 8000);
 }
+
+/** Ask a question over the page. Returns whether the player pressed the button with this label; Escape is a no. */
+export function ask(text, names, label) {
+  const dialog = document.getElementById("question");
+  const part = refs(dialog);
+  sentence(part.text, text, names);
+  write(part.yes, label);
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}

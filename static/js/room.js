@@ -3,7 +3,7 @@
 import { postAction, paths, hashes, get, getWithRetry } from "./api.js";
 import { mountChat } from "./chat.js";
 import { removeFeed, report } from "./connection.js";
-import { announce, busy, clone, notice, refs, sentence, write } from "./dom.js";
+import { announce, ask, busy, clone, notice, refs, sentence, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { Problem } from "./http.js";
 import { isMe, me } from "./identity.js";
@@ -269,6 +269,8 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
   };
 
   part.leave.onclick = () => attempt(part.leave, async () => {
+    const isHosting = mine()?.isHost && room.users.length > 1;
+    if (isHosting && !await ask(t("Leave this room? You are its host: it may close for everyone."), {}, t("Leave room"))) return;
     leaving = true;
     try {
       await postAction(`${path}/leave`);
@@ -291,7 +293,9 @@ export function openRoom(stage, { game, id, name: gameName, limits }, { go, show
     if (!life.signal.aborted) go(hashes.session(game, data.id), { instead: true });
   });
 
-  const kick = (user, button) => attempt(button, () => postAction(`${path}/kick`, { user_id: user.userId }));
+  const kick = (user, button) => attempt(button, async () => {
+    if (await ask(t("Kick {name} from this room?"), { name: user.username }, t("Kick"))) await postAction(`${path}/kick`, { user_id: user.userId });
+  });
 
   function answerRequest({ requestId }, accept, button) {
     const remove = () => { removeRequest(requestId); draw(); };

@@ -3,7 +3,7 @@
 import { postAction, paths, hashes, getWithRetry } from "./api.js";
 import { mountChat } from "./chat.js";
 import { removeFeed, isCut, onCut, report } from "./connection.js";
-import { announce, busy, clone, element, flag, isolated, notice, refs, sentence, write } from "./dom.js";
+import { announce, ask, busy, clone, element, flag, isolated, notice, refs, sentence, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { Problem } from "./http.js";
 import { isMe } from "./identity.js";
@@ -194,6 +194,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, showError
 
   part.leave.onclick = () => attempt(part.leave, async () => {
     if (session?.active && mine()) {
+      if (!await ask(t("Leave this game? It may end for everyone."), {}, t("Leave game"))) return;
       await postAction(`${path}/leave`).catch((problem) => {
         if (!["session.over", "session.not_in_session", "session.not_found", "room.not_in_room"].includes(problem.code)) throw problem;
       });

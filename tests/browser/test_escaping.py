@@ -40,6 +40,7 @@ async def test_names_and_chat_are_escaped(visit):
     await ann.play(0)
     await expect(bob.announcements).to_have_text(f"{IMAGE}: row 1, column 1.")
     await ann.part("leave").click()
+    await ann.part("question-yes").click()
     await bob.expect_text("status", f"{IMAGE} left the game.")
     await expect_no_script_ran(ann, bob)
 

@@ -148,6 +148,7 @@ async def test_game_without_board_has_chat(visit, server, guest):
     await ann.expect_text("resume", "GambitsGame")
     await ann.part("resume").click()
     await ann.part("leave").click()
+    await ann.part("question-yes").click()
     await expect(ann.part("game-card").first).to_be_visible()
 
 
@@ -165,3 +166,20 @@ async def test_two_tabs_of_player_show_same_game(visit):
     await second_tab.send_chat("two of me")
     await expect(ann.chat_line("two of me")).to_have_count(1)
     await expect(second_tab.chat_line("two of me")).to_have_count(1)
+
+
+async def test_question_before_leaving_a_game_can_be_declined(visit, guest):
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    room = await bob.create_room("Friday evening")
+    await ann.room_row("Friday evening").get_by_role("button").click()
+    await bob.start(room)
+    await ann.part("leave").click()
+    question = ann.part("question-dialog")
+    await expect(question).to_contain_text("Leave this game? It may end for everyone.")
+    await expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    await ann.press("Enter")
+    await expect(question).to_be_hidden()
+    await ann.expect_text("status", "Bob’s turn.")
+    await ann.part("leave").click()
+    await ann.part("question-yes").click()
+    await expect(ann.part("game-card").first).to_be_visible()
