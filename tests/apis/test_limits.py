@@ -211,3 +211,11 @@ async def test_health_counts_refusals(tight: TestApp) -> None:
     await refused(lambda: tight.anonymous.post("/accounts/login", body), after=2, seconds=1800)
     document = (await tight.anonymous.get("/health")).json
     assert document["refused"] == {"guests": 1}
+
+
+async def test_tokens_of_hosts() -> None:
+    async with run_test_app(config=Config(messages_per_second=0.01, messages_burst=2)) as test_app:
+        uuid = (await test_app.anonymous.post("/hosts")).json["uuid"]
+        await refused(
+            lambda: test_app.anonymous.get(f"/hosts/{uuid}/access_token"), after=2, seconds=100
+        )
