@@ -110,7 +110,13 @@ def _required_query(ctx: RequestContext, name: str) -> str:
 
 ROUTES = (
     Route("POST", "/hosts", register, limit=UseLimit.HOSTS),
-    Route("GET", "/hosts/access_token/renew", refresh_token, auth=player_with_refreshable_token),
+    Route(
+        "GET",
+        "/hosts/access_token/renew",
+        refresh_token,
+        auth=player_with_refreshable_token,
+        limit=UseLimit.MESSAGES,
+    ),
     Route("GET", HOST + "/access_token", login, limit=UseLimit.MESSAGES),
     Route("GET", HOST, get, auth=host_in_path),
     Route(
