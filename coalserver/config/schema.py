@@ -22,6 +22,14 @@ N = TypeVar("N", fields.Integer, fields.Float)
 #: none that begins with a dot: `.` and `..` lead elsewhere, and `.well-known` has its own meaning (RFC 8615).
 BASE_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
 
+#: Ports of hosted worlds: each is tried before a start.
+MAX_HOSTING_PORTS = 1000
+DEFAULT_MANIFESTS = (
+    "mojang=https://piston-meta.mojang.com/mc/game/version_manifest_v2.json",
+    "paper=https://fill.papermc.io/v3/projects/paper",
+    "fabric=https://meta.fabricmc.net/v2/versions",
+)
+
 TRUE_WORDS, FALSE_WORDS = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
 
 
@@ -139,6 +147,62 @@ class SettingMeta:
 def setting(default: Any, help: str, field: "fields.Field[Any]", *, secret: bool = False) -> Any:
     """Return a dataclass field for `Config`. Messages of `field` complete "… must be"."""
     return dataclasses.field(default=default, metadata={"meta": SettingMeta(help, field, secret)})
+
+
+class PortsField(fields.Field[str]):
+    """The first and the last of a range of ports, such as 25565-25575."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> str:
+        match = re.fullmatch(r"(\d{1,5})\s*-\s*(\d{1,5})", value)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]) <= 65535:
+            raise ValidationError("the first and the last port of a range, such as 25565-25575")
+        if int(match[2]) - int(match[1]) >= MAX_HOSTING_PORTS:
+            raise ValidationError(f"a range of at most {MAX_HOSTING_PORTS} ports")
+        return f"{int(match[1])}-{int(match[2])}"
+
+
+class AddressField(fields.Field[str]):
+    """An IP address, or nothing."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> str:
+        try:
+            return str(ipaddress.ip_address(value)) if value else ""
+        except ValueError:
+            raise ValidationError("an IP address, or nothing") from None
+
+
+class ManifestsField(fields.Field[tuple[str, ...]]):
+    """The addresses of the lists of versions, `name=URL`, separated by commas."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kw: Any
+    ) -> tuple[str, ...]:
+        items = tuple(item.strip() for item in value.split(",") if item.strip())
+        if not all(re.fullmatch(r"(?:mojang|paper|fabric)=https?://\S+", item) for item in items):
+            raise ValidationError(
+                "mojang=URL, paper=URL and fabric=URL, any of them, separated by commas"
+            )
+        return items
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSection:
+    """A section `[version NAME]` of the settings file: a program that hosted worlds can run."""
+
+    name: str
+    #: The command line, split as a shell would; `{port} {memory} {folder} {name}` are replaced.
+    command: str
+    #: Regular expression of the line that says that it is ready; empty: Minecraft's.
+    ready: str = ""
+    #: What ends it: a line for its console, SIGINT or SIGTERM.
+    stop: str = "stop"
+    no_slash: bool = False
+    no_save: bool = False
+    no_eula: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +384,71 @@ class Config:
         one_of("debug", "info", "warning", "error"),
     )
     log_format: str = setting("text", "log format: text or json", one_of("text", "json"))
+    hosting: bool = setting(
+        True, "whether this server can run Minecraft worlds itself", SwitchField()
+    )
+    hosting_folder: str = setting(
+        "", "folder of hosted worlds; empty: `hosting` in the data directory", fields.String()
+    )
+    hosting_memory: int = setting(
+        0,
+        "MiB of memory for all hosted worlds together; 0: 75 % of the machine's",
+        whole_number(0, 2**30),
+    )
+    hosting_ports: str = setting(
+        "25565-25575", "first and last port of hosted worlds", PortsField()
+    )
+    hosting_bind: str = setting(
+        "", "address on which hosted worlds listen; empty: all addresses", AddressField()
+    )
+    hosting_user: str = setting(
+        "",
+        "user as whom hosted worlds run, if coalserver runs as root; needs hosting_folder outside the data directory",
+        text(r"[A-Za-z0-9._-]{0,32}", "the name of a user, or nothing"),
+    )
+    hosting_java: str = setting(
+        "",
+        "a Java program or folder, or several, separated by commas; empty: searched",
+        fields.String(),
+    )
+    hosting_jar_limit: int = setting(
+        512, "largest program file of a version, in MiB", whole_number(1, 2**20)
+    )
+    hosting_private_urls: tuple[Network, ...] = setting(
+        (),
+        "private addresses or networks, separated by commas, from which versions may be fetched",
+        NetworksField(),
+    )
+    hosting_manifests: tuple[str, ...] = setting(
+        DEFAULT_MANIFESTS,
+        "lists of versions: mojang=URL, paper=URL and fabric=URL, separated by commas",
+        ManifestsField(),
+    )
+    hosting_start_seconds: float = setting(
+        600, "seconds for which a hosted world may start", number(1, 86400)
+    )
+    hosting_stop_seconds: float = setting(
+        120, "seconds for which a hosted world may stop before it gets SIGTERM", number(1, 86400)
+    )
+    hosting_term_seconds: float = setting(
+        15, "seconds after SIGTERM until a hosted world gets SIGKILL", number(1, 86400)
+    )
+    hosting_crash_wait: float = setting(
+        5,
+        "seconds until a crashed world starts again; doubled with each further crash",
+        number(1, 3600),
+    )
+    hosting_leave: bool = setting(
+        False, "whether hosted worlds go on when the server stops", SwitchField()
+    )
+    metrics_token: str = setting(
+        "",
+        "token with which /metrics can be read from other machines; empty: it cannot",
+        text(r"\S{0,200}", "at most 200 characters without spaces"),
+        secret=True,
+    )
+    #: Sections `[version NAME]` of the settings file; no setting.
+    versions: tuple[VersionSection, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +483,8 @@ class SettingField:
 def settings(config_class: type = Config) -> Iterator[SettingField]:
     """Yield the settings of a configuration class, in its order."""
     for field in dataclasses.fields(config_class):
-        yield SettingField(field.name, field.default, field.metadata["meta"])
+        if "meta" in field.metadata:
+            yield SettingField(field.name, field.default, field.metadata["meta"])
 
 
 def settings_schema(config_class: type = Config) -> Schema:

@@ -13,6 +13,7 @@ from coalserver.config import Config
 from coalserver.config.schema import (
     ConfigError,
     SwitchField,
+    VersionSection,
     setting,
     settings,
     text,
@@ -24,6 +25,12 @@ from coalserver.config.sources import as_dict, as_file, load
 def write_file(path: Path, *lines: str, section: str = "coalserver") -> dict[str, str]:
     """Write a file with these lines; return the arguments that name it."""
     path.write_text("\n".join((f"[{section}]", *lines)), "utf-8")
+    return {"config": str(path)}
+
+
+def write_text(path: Path, content: str) -> dict[str, str]:
+    """Write a file with this content; return the arguments that name it."""
+    path.write_text(content, "utf-8")
     return {"config": str(path)}
 
 
@@ -127,8 +134,14 @@ def test_error_names_the_source_of_the_setting(tmp_path):
     [
         ("[coalserver]\nprot = 1\n", "There is no setting prot (in "),
         ("[coalserver]\nPort = 1\n", "There is no setting Port (in "),
-        ("[server]\nport = 1\n", "has a section [server]; the only one is [coalserver]."),
-        ("[DEFAULT]\nport = 1\n", "has a section [DEFAULT]; the only one is [coalserver]."),
+        (
+            "[server]\nport = 1\n",
+            "has a section [server]; there are [coalserver] and [version NAME].",
+        ),
+        (
+            "[DEFAULT]\nport = 1\n",
+            "has a section [DEFAULT]; there are [coalserver] and [version NAME].",
+        ),
         ("port = 1\n", "is not an INI file: "),
         ("[coalserver]\nport = 1\nport = 2\n", "is not an INI file: "),
         ("[coalserver]\nport\n", "is not an INI file: "),
@@ -199,8 +212,71 @@ def test_printed_settings_can_be_loaded_again(tmp_path):
     assert load({"config": str(tmp_path / "c.ini")}, {}) == config
 
 
+VERSIONS = """[coalserver]
+hosting_ports = 25565 - 25566
+[version Bedrock 1.0]
+command = /opt/bedrock --port {port} "a b"
+ready = ^Server started
+stop = SIGINT
+no_eula = Yes
+[version other]
+command = other
+"""
+
+
+def test_versions_are_sections_of_the_file(tmp_path):
+    config = load(write_text(tmp_path / "c.ini", VERSIONS), {})
+    bedrock = VersionSection(
+        "Bedrock 1.0",
+        '/opt/bedrock --port {port} "a b"',
+        ready="^Server started",
+        stop="SIGINT",
+        no_eula=True,
+    )
+    assert config.versions == (bedrock, VersionSection("other", "other"))
+    assert config.hosting_ports == "25565-25566"
+    (tmp_path / "d.ini").write_text(as_file(config))
+    assert load({"config": str(tmp_path / "d.ini")}, {}) == config
+    assert as_dict(config)["versions"][1]["command"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("[version x]\n", "has no command."),
+        ("[version x]\ncommand = 'a\n", "No closing quotation."),
+        ("[version x]\ncommand = a\nready = (\n", "unterminated subpattern at position 0."),
+        ("[version x]\ncommand = a\nredy = a\n", "has no option redy; did you mean ready?"),
+        ("[version x]\ncommand = a\nno_eula = maybe\n", "must be yes or no."),
+        ("[version ä]\ncommand = a\n", "the name of a version has at most 60"),
+        ("[version x]\ncommand = a\n[version  x]\ncommand = a\n", "has the version x twice."),
+    ],
+)
+def test_wrong_version_is_refused(tmp_path, section, expected):
+    assert expected in load_error(write_text(tmp_path / "c.ini", section))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hosting_ports", "25565"),
+        ("hosting_ports", "2-1"),
+        ("hosting_ports", "0-9"),
+        ("hosting_ports", "1-65535"),
+        ("hosting_bind", "localhost"),
+        ("hosting_manifests", "https://x"),
+        ("hosting_start_seconds", "0.5"),
+        ("hosting_user", "a b"),
+    ],
+)
+def test_wrong_setting_of_hosting_is_refused(name, value):
+    assert f"{name} must be " in load_error({name: value})
+
+
 def test_every_default_is_a_valid_value():
     for field in settings():
+        if field.meta.secret:
+            continue
         texts = {field.name: field.to_text(field.default)}
         assert validate_texts(texts, {})[field.name] == field.default
 
