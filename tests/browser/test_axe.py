@@ -63,6 +63,9 @@ ADMIN_PATHS = (
     "/admin/servers/1",
     "/admin/servers/1/deactivate",
     "/admin/servers/1/secret",
+    "/servers/ours/pause",
+    "/servers/ours/restart",
+    "/servers/ours/kill",
     "/admin/games",
     "/admin/games/noughts/rotate",
     "/admin/rooms",
@@ -109,6 +112,7 @@ async def sample_server(axe: str, servers: Servers) -> AsyncIterator[Server]:
             await client.post("/oauth/v1/register", json=APP)
         for email, flag in ((ADMIN, "--admin"), (WAITING, "--nickname=Cem")):
             server.run_command("account", "add", email, "--password", PASSWORD, flag)
+        server.run_command("world", "add", "Ours", "--short-name", "ours", "--hosted")
         server.create_backup(BACKUP)
         yield server
 

@@ -17,7 +17,7 @@ from coalserver.site.access import (
     world_reader_page,
 )
 from coalserver.site.errors import wants_json
-from coalserver.site.worlds.context import allowed_actions, world_context, world_summary
+from coalserver.site.worlds.context import world_context, world_summary
 from coalserver.site.worlds.event_payloads import event_renderer
 from coalserver.site.worlds.history import HistoryFilter
 from coalserver.site.worlds.line_rows import render_row
@@ -104,7 +104,7 @@ QUESTIONS = {
 def question_page(order: Order) -> Handler:
     """Return the handler of the page that asks before an order is given.
 
-    Raises PERMISSION_DENIED unless the caller is an admin.
+    Raises PERMISSION_DENIED unless the caller is an admin, and WORLD_NOT_FOUND for a connected world.
     """
     title, text = QUESTIONS[order]
 
@@ -112,8 +112,8 @@ def question_page(order: Order) -> Handler:
     async def handler(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
         if not account.admin:
             raise DomainError(ErrorCode.PERMISSION_DENIED)
-        if not allowed_actions(ctx, world, account).get(order):
-            return redirect(world_path(world))
+        if not world.hosted:
+            raise DomainError(ErrorCode.WORLD_NOT_FOUND)
         context = {
             **world_context(ctx, world, account, "world"),
             "title": title,
