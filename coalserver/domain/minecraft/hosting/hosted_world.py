@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from coalserver.domain.minecraft.hosting.properties_file import changed_properties
 from coalserver.domain.minecraft.server_properties import PropertyValue, effective_properties
 from coalserver.domain.minecraft.world import World, WorldStatus
 
@@ -174,12 +175,8 @@ def wire_status(world: World, hosted: HostedWorld | None) -> str:
 
 
 def pending_properties(world: World, hosted: HostedWorld) -> list[str]:
-    """Return the names of properties that were changed since the process was started."""
+    """Return the names of properties that were changed since the process was started, and apply from its next start."""
     if world.status not in WITH_PROCESS:
         return []
     applied: dict[str, PropertyValue] = json.loads(hosted.applied)
-    return [
-        name
-        for name, value in effective_properties(world.properties).items()
-        if name in applied and applied[name] != value
-    ]
+    return changed_properties(applied, effective_properties(world.properties), hosted.minecraft)
