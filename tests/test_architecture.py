@@ -28,6 +28,7 @@ OUTSIDE = {
     "game": set(),
     "games": set(),
     "hosting": set(),
+    "hosting/versions": {"aiohttp", "yarl"},
     "media": set(),
     "media/images.py": {"PIL"},
     "observability": set(),
