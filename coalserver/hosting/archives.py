@@ -139,6 +139,7 @@ class Archive:
                 progress.check()
             packed += entry.info.compress_size
             progress.update(packed, self.size)
+        progress.update(1, 1)
         return unpacked
 
     def files(self) -> Iterator[Entry]:
