@@ -18,7 +18,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import EulaAgreement
 from coalserver.domain.minecraft.hosting.settings import HostingSettings
 from coalserver.domain.minecraft.hosting.transitions import Run
-from coalserver.domain.minecraft.hosting.version import Version, validate_name
+from coalserver.domain.minecraft.hosting.version import Version, validate_definition
 from coalserver.domain.minecraft.server_properties import (
     EULA,
     PORT,
@@ -125,10 +125,10 @@ def configure_hosting(uow: UnitOfWork, *, changes: Mapping[str, Any]) -> Hosting
 
 def add_version(uow: UnitOfWork, *, version: Version) -> Version:
     """Add a version, whose id and time of creation are set here. Raises INVALID_REQUEST or VERSION_EXISTS."""
-    name = validate_name(version.name)
-    if version_by_name(uow, name) is not None:
-        raise DomainError(ErrorCode.VERSION_EXISTS, version=name)
-    return uow.save(replace(version, id=uow.new_id(Version), name=name, created=uow.now))
+    version = validate_definition(version)
+    if version_by_name(uow, version.name) is not None:
+        raise DomainError(ErrorCode.VERSION_EXISTS, version=version.name)
+    return uow.save(replace(version, id=uow.new_id(Version), created=uow.now))
 
 
 def update_version(uow: UnitOfWork, *, name: str, changes: Mapping[str, Any]) -> Version:

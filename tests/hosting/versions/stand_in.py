@@ -1,6 +1,8 @@
 """A local server in the place of those that have jars and lists, with all that can go wrong, and a resolver."""
 
 import asyncio
+import hashlib
+import json
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -104,4 +106,95 @@ def make_fetcher(
         AddressRules(private),
         FetchLimits(**limits),
         resolver=(lambda: resolver) if resolver else None,
+    )
+
+
+def answer_json(document: object, etag: str = "") -> Handler:
+    """Return a handler for a list, with an ETag if it is given."""
+
+    def handle(request: web.Request) -> web.Response:
+        if etag and request.headers.get("If-None-Match") == etag:
+            return web.Response(status=304)
+        headers = {"ETag": etag} if etag else {}
+        return web.json_response(document, headers=headers)
+
+    return handle
+
+
+def add_mojang(stand_in: StandIn, jar: bytes, **description: object) -> None:
+    """Add Mojang's list with the release 1.20.4, whose description may be changed, and the jar."""
+    server = {
+        "sha1": hashlib.sha1(jar).hexdigest(),
+        "size": len(jar),
+        "url": f"{stand_in.url}/server.jar",
+    }
+    document = {
+        "downloads": {"server": server},
+        "javaVersion": {"component": "java-runtime-gamma", "majorVersion": 17},
+    } | description
+    content = json.dumps(document).encode()
+    entries = [
+        {"id": "24w14a", "type": "snapshot", "url": f"{stand_in.url}/24w14a.json"},
+        {
+            "id": "1.20.4",
+            "type": "release",
+            "url": f"{stand_in.url}/1.20.4.json",
+            "sha1": hashlib.sha1(content).hexdigest(),
+        },
+        {"id": "1.2.4", "type": "release", "url": f"{stand_in.url}/1.2.4.json"},
+    ]
+    stand_in.pages["/manifest.json"] = answer_json({"latest": {}, "versions": entries}, '"m1"')
+    stand_in.pages["/1.20.4.json"] = content
+    stand_in.pages["/1.2.4.json"] = json.dumps({"downloads": {"client": {}}}).encode()
+    stand_in.pages["/server.jar"] = jar
+
+
+def add_paper(stand_in: StandIn, jar: bytes) -> None:
+    """Add PaperMC's list, with stable builds of 1.20.4 only."""
+
+    def build(number: int, channel: str) -> dict[str, object]:
+        download = {
+            "name": f"paper-{number}.jar",
+            "checksums": {"sha256": hashlib.sha256(jar).hexdigest()},
+            "size": len(jar),
+            "url": f"{stand_in.url}/paper-{number}.jar",
+        }
+        return {"id": number, "channel": channel, "downloads": {"server:default": download}}
+
+    def builds(*all_builds: dict[str, object]) -> Handler:
+        def handle(request: web.Request) -> web.Response:
+            channel = request.query.get("channel")
+            return web.json_response(
+                [one for one in all_builds if channel in (None, one["channel"])]
+            )
+
+        return handle
+
+    versions = {"1.21": ["1.21.1", "1.21-rc1"], "1.20": ["1.20.4"]}
+    stand_in.pages["/paper"] = answer_json({"project": {}, "versions": versions})
+    stand_in.pages["/paper/versions/1.20.4/builds"] = builds(
+        build(9, "STABLE"), build(10, "STABLE"), build(11, "BETA")
+    )
+    stand_in.pages["/paper/versions/1.21.1/builds"] = builds(build(2, "ALPHA"), build(1, "ALPHA"))
+    stand_in.pages["/paper/versions/1.21-rc1/builds"] = builds()
+    for number in (2, 10):
+        stand_in.pages[f"/paper-{number}.jar"] = jar
+
+
+def add_fabric(stand_in: StandIn, jar: bytes) -> None:
+    """Add Fabric's lists."""
+    games = [{"version": "24w14a", "stable": False}, {"version": "1.20.4", "stable": True}]
+    loaders = [{"version": "0.17.0-beta", "stable": False}, {"version": "0.16.9", "stable": True}]
+    stand_in.pages["/fabric/game"] = answer_json(games)
+    stand_in.pages["/fabric/loader"] = answer_json(loaders)
+    stand_in.pages["/fabric/installer"] = answer_json([{"version": "1.0.1", "stable": True}])
+    stand_in.pages["/fabric/loader/1.20.4/0.16.9/1.0.1/server/jar"] = jar
+
+
+def manifests(stand_in: StandIn) -> tuple[str, ...]:
+    """Return the setting `hosting_manifests` for a stand-in."""
+    return (
+        f"mojang={stand_in.url}/manifest.json",
+        f"paper={stand_in.url}/paper",
+        f"fabric={stand_in.url}/fabric",
     )

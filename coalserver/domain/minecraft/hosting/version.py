@@ -1,7 +1,7 @@
 """Versions: the programs that hosted worlds run, as administrators define them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -12,6 +12,11 @@ DEFAULT_STOP = "stop"
 STOP_SIGNALS = ("SIGINT", "SIGTERM")
 MAX_READY_LENGTH = 500
 MAX_STOP_LENGTH = 200
+MAX_URL_LENGTH = 2000
+MAX_COMMAND_LENGTH = 4000
+MAX_JAVA = 99
+#: The ready line is looked for in the beginning of a line.
+MAX_MATCHED_LENGTH = 1000
 
 
 class VersionKind(StrEnum):
@@ -73,23 +78,74 @@ class Version:
         """The Java version that the program needs; 0 if unknown or if it is not Java's."""
         return self.java or self.needed_java
 
+    def is_ready_line(self, line: str) -> bool:
+        """Return whether a line of the console is the one that `ready` describes; False without it."""
+        return bool(self.ready and re.search(self.ready, line[:MAX_MATCHED_LENGTH]))
+
+
+def validate_definition(version: Version) -> Version:
+    """Return a version with a valid name, source and options. Raises INVALID_REQUEST, naming the first wrong one.
+
+    The address of a jar is checked when it is fetched.
+    """
+    validate_ready(version.ready)
+    for digits, name, value in ((40, "sha1", version.sha1), (64, "sha256", version.sha256)):
+        if value and not re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", value):
+            raise _invalid(name, "not_a_hash")
+    if not 0 <= version.java <= MAX_JAVA:
+        raise _invalid("java", "out_of_range")
+    _check_source(version)
+    return replace(
+        version,
+        name=validate_name(version.name),
+        stop=validate_stop(version.stop),
+        sha1=version.sha1.lower(),
+        sha256=version.sha256.lower(),
+    )
+
+
+def _check_source(version: Version) -> None:
+    sources = (
+        (VersionKind.URL, "url", version.url, MAX_URL_LENGTH),
+        (VersionKind.COMMAND, "command", version.command, MAX_COMMAND_LENGTH),
+    )
+    for kind, name, value, limit in sources:
+        if len(value) > limit:
+            raise _invalid(name, "too_long")
+        if version.kind is kind and not value.strip():
+            raise _invalid(name, "required")
+        if version.kind is not kind and value:
+            raise _invalid(name, "not_of_this_kind")
+
+
+def validate_stop(text: str) -> str:
+    """Return a valid stop text: a line for the console, SIGINT or SIGTERM; empty is `stop`. Raises INVALID_REQUEST."""
+    text = text.strip() or DEFAULT_STOP
+    if len(text) > MAX_STOP_LENGTH:
+        raise _invalid("stop", "too_long")
+    if not text.isprintable():
+        raise _invalid("stop", "control_characters")
+    return text
+
 
 def validate_name(name: str) -> str:
     """Return a valid name of a version, without spaces around it. Raises INVALID_REQUEST."""
     name = name.strip()
     if not NAME.fullmatch(name):
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"version": ["version_name"]})
+        raise _invalid("version", "version_name")
     return name
 
 
 def validate_ready(pattern: str) -> str:
     """Return a valid regular expression for the ready line. Raises INVALID_REQUEST."""
     if len(pattern) > MAX_READY_LENGTH:
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"ready": ["too_long"]})
+        raise _invalid("ready", "too_long")
     try:
         re.compile(pattern)
-    except re.error as error:
-        raise DomainError(
-            ErrorCode.INVALID_REQUEST, fields={"ready": ["not_a_regular_expression"]}
-        ) from error
+    except (re.error, RecursionError, OverflowError) as error:
+        raise _invalid("ready", "not_a_regular_expression") from error
     return pattern
+
+
+def _invalid(name: str, problem: str) -> DomainError:
+    return DomainError(ErrorCode.INVALID_REQUEST, fields={name: [problem]})
