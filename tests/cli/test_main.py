@@ -221,7 +221,11 @@ def test_help_of_serve_describes_every_setting_with_its_default(capsys):
     assert main.main(["serve", "--help"]) == 0
     help_page = " ".join(capsys.readouterr().out.split())
     for setting in settings():
-        assert f"{setting.flag} VALUE {setting.meta.help} [" in help_page
+        if setting.meta.secret:
+            # Every process of a machine can read another's arguments.
+            assert setting.flag not in help_page
+        else:
+            assert f"{setting.flag} VALUE {setting.meta.help} [" in help_page
 
 
 def test_commands_run_on_uvloop():
