@@ -7,7 +7,7 @@ import pytest
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
-from coalserver.web.body import MAX_DEPTH, load_body, parse_json
+from coalserver.web.body import MAX_CONTAINERS, MAX_DEPTH, load_body, parse_json
 from coalserver.web.schemas import AnyJson, Integer, RequestSchema, Text
 from tests.web.sample_api import echo, make_api
 
@@ -48,6 +48,23 @@ def test_brackets_in_strings_do_not_count_as_nesting():
     assert len(parse_json(b"[" + b"[]," * 1000 + b"[]]")) == 1001
 
 
+def test_nesting_is_limited_beside_strings_with_brackets_and_quotes():
+    text = json.dumps('\\"]]}}' * 20).encode()
+    assert parse_json(b"[" + text + b"," + nested(MAX_DEPTH - 1) + b"]")
+    deeper = b"[" + text + b"," + b'{"]":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH + b"]"
+    assert json_error(deeper) == "The body is nested deeper than 64 levels."
+
+
+def test_lists_and_objects_are_counted_before_they_are_parsed():
+    lists = b"[" + b"[]," * (MAX_CONTAINERS - 2) + b"[]]"
+    assert len(parse_json(lists)) == MAX_CONTAINERS - 1
+    error = "The body holds more than 65,536 lists and objects."
+    assert json_error(lists.replace(b"[]", b"[{}]", 1)) == error
+    # It is not parsed: its end is missing.
+    assert json_error(b"{" * (MAX_CONTAINERS + 1)) == error
+    assert parse_json(b'["' + b"[{" * MAX_CONTAINERS + b'"]') == ["[{" * MAX_CONTAINERS]
+
+
 @pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 0, 1e300, 123456789012345678901.5])
 def test_numbers_up_to_64_bits_are_accepted(number: float):
     raw = json.dumps([number]).encode()
@@ -62,9 +79,25 @@ def test_integers_beyond_64_bits_are_rejected(digits: str):
 
 def test_digits_in_strings_are_accepted():
     assert parse_json(b'["' + b"9" * 100 + b'"]') == ["9" * 100]
+    assert parse_json(rb'["\\",' + b'"\\"' + b"9" * 30 + b'"]') == ["\\", '"' + "9" * 30]
 
 
-@pytest.mark.parametrize("raw", [b'"\\u0000"', b'{"a":["x\\u0000y"]}', b'{"\\u0000":1}'])
+@pytest.mark.parametrize(
+    "digits", ["1e-1234567890123456789", "1E+0000000000000000001", "1.1234567890123456789e1"]
+)
+def test_digits_of_fractions_and_exponents_are_accepted(digits: str):
+    assert parse_json(f"[{digits}]".encode()) == [float(digits)]
+
+
+def test_integers_beyond_64_bits_are_rejected_beside_strings():
+    for text in ("[9", '\\"', "\\", "1" * 30):
+        raw = json.dumps({text: 2**63}).encode()
+        assert json_error(raw) == "The body holds a whole number beyond 64 bits."
+
+
+@pytest.mark.parametrize(
+    "raw", [rb'"\\\u0000"', b'"\\u0000"', b'{"a":["x\\u0000y"]}', b'{"\\u0000":1}']
+)
 def test_nul_characters_are_rejected_everywhere(raw: bytes):
     assert json_error(raw) == "The body holds a NUL character."
 
