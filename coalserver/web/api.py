@@ -46,7 +46,7 @@ class Route:
     upgrade: bool = False
     #: A page: never readable by other origins, even in an API with CORS.
     private: bool = False
-    #: The limit of use in which every request with a valid body counts; None: none, or the handler counts.
+    #: The limit of use in which every request counts, also one with an invalid body; None: none, or the handler counts.
     limit: UseLimit | None = None
 
     @property

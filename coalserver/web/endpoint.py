@@ -1,4 +1,4 @@
-"""Endpoints: authentication, body, handler and errors of one request, in this order."""
+"""Endpoints: authentication, limit of use, body, handler and errors of one request, in this order."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -41,12 +41,13 @@ def endpoint(
                 caller = ctx.caller = auth(ctx)
                 if caller.player_id and core.record_activity(caller.player_id):
                     await core.execute(mark_back, player_id=caller.player_id)
+            # The body of a refused request is neither read nor parsed: that would cost more than the refusal.
+            if limit is not None:
+                take(ctx, limit)
             if "Content-Encoding" in request.headers:
                 decode_content(request)
             if schema is not None:
                 ctx.body, ctx.raw = await read_body(request, schema, route.media)
-            if limit is not None:
-                take(ctx, limit)
             response = await handler(ctx)
         except Exception as error:
             response = _error_response(ctx, error)

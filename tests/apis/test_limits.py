@@ -85,6 +85,23 @@ async def test_chat_and_turns_of_the_rooms_api(tight: TestApp) -> None:
     assert (await ann.put(data, 1)).status == 429
 
 
+async def test_refusal_precedes_an_invalid_body(tight: TestApp) -> None:
+    (ann,) = await tight.sign_in_guests("Ann")
+    room = await make_room(ann)
+    for path, body in ((f"{room}/chat", {"text": 1}), (f"{room}/ready", {"ready": "x"})):
+        assert (await ann.post(path, body)).status == 400
+        assert (await ann.post(path, body)).status == 429
+    game = await make_sample_game(tight)
+    host = await game.make_player()
+    assert (await host.post("game_room.php/create", {"room_name": "A"})).status == 200
+    for path in ("updates", "actions"):
+        # The address is the same, so that the room's messages have used its token.
+        answer = await host.post(f"game_room.php/{path}", {"target_players": "nobody"})
+        assert answer.status == 429
+        assert answer.json["error"].startswith("Too many requests. Try again in ")
+    assert (await tight.anonymous.post("/hosts")).status < 300
+
+
 async def test_registrations_of_accounts(tight: TestApp) -> None:
     async def register(email: str) -> Answer:
         body = {"email": email, "password": PASSWORD, "username": "Ann"}

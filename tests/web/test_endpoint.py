@@ -20,6 +20,7 @@ from coalserver.web.context import RequestContext, int_query_param
 from coalserver.web.endpoint import ignoring
 from coalserver.web.responses import json_response, no_content
 from coalserver.web.schemas import AnyJson
+from coalserver.web.throttling import Rate, UseLimit, UseLimiter
 from tests.web.sample_api import echo, make_api, player_in_header
 
 
@@ -41,6 +42,42 @@ async def test_invalid_body_does_not_reach_the_handler(serve):
     server = await serve(make_api(Route("POST", "/sample", handler, AnyJson())))
     assert (await server.send("POST", "/sample", b"[")).status == 400
     assert received == []
+
+
+LIMITED = Route("POST", "/sample", echo, AnyJson(), player_in_header, limit=UseLimit.MESSAGES)
+
+
+def one_message() -> UseLimiter:
+    """Return limits that admit one message in an hour."""
+    return UseLimiter({UseLimit.MESSAGES: Rate.hourly(1)})
+
+
+async def test_body_of_a_refused_request_is_not_waited_for(serve):
+    server = await serve(make_api(LIMITED), use_limiter=one_message())
+    assert (await server.send("POST", "/sample", b"{}", Player="1")).status == 200
+    head = b"POST /sample HTTP/1.1\r\nHost: x\r\nPlayer: 1\r\nContent-Length: 100000\r\n\r\n"
+    [answer] = await server.send_raw(head)
+    assert answer.body == b"error: too_many_requests"
+    # What comes of the body later is skipped, and the connection serves the next request.
+    answers = await server.send_raw((head + b"[" * 100_000) * 2, answers=2)
+    assert [one.body for one in answers] == [b"error: too_many_requests"] * 2
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Content_Encoding": "unknown"}, {"Content_Type": "text/plain"}]
+)
+async def test_invalid_body_counts_in_the_limit_of_use(serve, headers: dict[str, str]):
+    server = await serve(make_api(LIMITED), use_limiter=one_message())
+    answer = await server.send("POST", "/sample", b"[", Player="1", **headers)
+    assert answer.status in (400, 415) and answer.body != b"error: too_many_requests"
+    answer = await server.send("POST", "/sample", b"[", Player="1", **headers)
+    assert answer.body == b"error: too_many_requests"
+
+
+async def test_invalid_credentials_do_not_count_in_the_limit_of_use(serve):
+    server = await serve(make_api(LIMITED), use_limiter=one_message())
+    assert (await server.send("POST", "/sample", b"{}")).body == b"error: no_token"
+    assert (await server.send("POST", "/sample", b"{}", Player="1")).status == 200
 
 
 async def test_route_without_a_schema_ignores_the_body(serve):
