@@ -8,7 +8,6 @@ import os
 import re
 import stat
 import struct
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -54,6 +53,8 @@ ZIP_ERRORS = (
 #: Bukkit servers keep the other dimensions of a world in folders beside it, with a level.dat each.
 DIMENSIONS = ("_nether", "_the_end")
 DRIVE = re.compile(r"[A-Za-z]:")
+#: Control characters and, since they cannot be encoded, halves of surrogate pairs.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,9 @@ class Archive:
         if limit is None:
             return
         if unpacked > limit:
-            raise UnsafeArchive(f"unpacked it is larger than {limit >> 20} MiB")
+            raise UnsafeArchive("unpacked it is larger than {limit} MiB", limit=limit >> 20)
         if unpacked > RATIO_BYTES and unpacked > MAX_RATIO * self.size:
-            raise UnsafeArchive(f"unpacked it is more than {MAX_RATIO} times as large")
+            raise UnsafeArchive("unpacked it is more than {ratio} times as large", ratio=MAX_RATIO)
 
     def find(self, path: str) -> Entry | None:
         """Return the entry with a path, or None."""
@@ -114,7 +115,7 @@ class Archive:
             with self._zip.open(entry.info) as content:
                 yield content
         except ZIP_ERRORS as error:
-            raise UnsafeArchive(f"{shown(entry.path)} is damaged") from error
+            raise UnsafeArchive("{name} is damaged", name=shown(entry.path)) from error
 
     def chunks(self, entry: Entry) -> Iterator[bytes]:
         """Yield the content of a file. Raises UnsafeArchive where it is damaged or has another size."""
@@ -124,7 +125,7 @@ class Archive:
                 size += len(chunk)
                 yield chunk
         if size != entry.info.file_size:
-            raise UnsafeArchive(f"{shown(entry.path)} is damaged")
+            raise UnsafeArchive("{name} is damaged", name=shown(entry.path))
 
     def read_through(self, progress: Progress) -> int:
         """Unpack everything without keeping it, and return how many bytes there are.
@@ -152,16 +153,13 @@ class Archive:
         That is the only folder with a level.dat. The other dimensions that a Bukkit server keeps beside a world, and
         what lies within a world, do not count. Raises NotAWorld.
         """
-        found = {
-            entry.path[: -len(LEVEL)].rstrip("/")
-            for entry in self.files()
-            if entry.path.rpartition("/")[2] == LEVEL
-        }
+        paths = (entry.path.rpartition("/") for entry in self.files())
+        found = {folder for folder, _, name in paths if name == LEVEL}
         worlds = [folder for folder in found if not _belongs_to_another(folder, found)]
         if not worlds:
-            raise NotAWorld
+            raise NotAWorld("there is no level.dat")
         if len(worlds) > 1:
-            raise NotAWorld(f"there are {len(worlds)} folders with a level.dat")
+            raise NotAWorld("there are {count} folders with a level.dat", count=len(worlds))
         return worlds[0]
 
 
@@ -175,7 +173,7 @@ def open_archive(file: IO[bytes], limits: Limits) -> Iterator[Archive]:
     directory = _find_directory(file)
     if limits.max_bytes is not None:
         if directory.count > MAX_ENTRIES:
-            raise UnsafeArchive(f"it has more than {MAX_ENTRIES:,} entries")
+            raise UnsafeArchive("it has more than {entries:,} entries", entries=MAX_ENTRIES)
         if directory.size > MAX_DIRECTORY_BYTES:
             raise UnsafeArchive("its names are too long")
     try:
@@ -192,8 +190,10 @@ def open_archive(file: IO[bytes], limits: Limits) -> Iterator[Archive]:
 def unsafe_name(name: str) -> str:
     """Return what is wrong with the path of an entry, empty if nothing is."""
     parts = name.split("/")
-    if not name or any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        return "has a name with control characters" if name else "has no name"
+    if not name:
+        return "has no name"
+    if CONTROL.search(name):
+        return "has a name with control characters"
     if name.startswith("/"):
         return "has an absolute name"
     if "\\" in name:
@@ -288,7 +288,7 @@ class _Tree:
             descriptor = os.open(name, flags, 0o600, dir_fd=folder)
         except FileExistsError as error:
             # Only where the disk takes two different names for the same.
-            raise UnsafeArchive(f"{shown(path)} comes twice") from error
+            raise UnsafeArchive("{name} comes twice", name=shown(path)) from error
         with os.fdopen(descriptor, "wb") as out:
             yield out
             out.flush()
@@ -359,12 +359,12 @@ def _check_places(file: IO[bytes], infos: list[zipfile.ZipInfo], directory: _Dir
     end = 0
     for number, info in enumerate(sorted(infos, key=lambda one: one.header_offset)):
         if info.header_offset < end:
-            raise UnsafeArchive(f"{shown(info.filename)} overlaps another entry")
+            raise UnsafeArchive("{name} overlaps another entry", name=shown(info.filename))
         if not number and info.header_offset:
             raise UnsafeArchive("there is something before its beginning")
         end = _check_header(file, info)
         if end > directory.offset:
-            raise UnsafeArchive(f"{shown(info.filename)} is cut off")
+            raise UnsafeArchive("{name} is cut off", name=shown(info.filename))
 
 
 def _check_header(file: IO[bytes], info: zipfile.ZipInfo) -> int:
@@ -372,7 +372,7 @@ def _check_header(file: IO[bytes], info: zipfile.ZipInfo) -> int:
     file.seek(info.header_offset)
     raw = file.read(HEADER.size)
     if len(raw) < HEADER.size or raw[:4] != HEADER_SIGNATURE:
-        raise UnsafeArchive(f"{shown(info.filename)} is damaged")
+        raise UnsafeArchive("{name} is damaged", name=shown(info.filename))
     _, _, flags, method, _, _, crc, packed, size, name_length, extra_length = HEADER.unpack(raw)
     encoding = "utf-8" if info.flag_bits & UTF_8 else "cp437"
     name = file.read(name_length)
@@ -386,7 +386,7 @@ def _check_header(file: IO[bytes], info: zipfile.ZipInfo) -> int:
         and _same(flags, size, info.file_size, ELSEWHERE)
     )
     if not same:
-        raise UnsafeArchive(f"{shown(info.filename)} is described in two ways")
+        raise UnsafeArchive("{name} is described in two ways", name=shown(info.filename))
     end: int = info.header_offset + HEADER.size + name_length + extra_length + info.compress_size
     return end
 
@@ -404,48 +404,49 @@ def _checked_entries(zip_file: zipfile.ZipFile) -> list[Entry]:
         if not entry.path:
             continue
         if entry.path in kinds:
-            raise UnsafeArchive(f"{shown(entry.path)} comes twice")
+            raise UnsafeArchive("{name} comes twice", name=shown(entry.path))
         kinds[entry.path] = entry.is_folder
         entries.append(entry)
+    seen: set[str] = set()
     for entry in entries:
         above = entry.path.rpartition("/")[0]
-        while above:
+        while above and above not in seen:
+            seen.add(above)
             if not kinds.get(above, True):
-                raise UnsafeArchive(f"{shown(above)} is a file and a folder")
+                raise UnsafeArchive("{name} is a file and a folder", name=shown(above))
             above = above.rpartition("/")[0]
     return entries
 
 
 def _checked_entry(info: zipfile.ZipInfo) -> Entry:
     # Python cuts the name at a NUL, and may take it from an extra field.
-    for name in (info.orig_filename, info.filename):
+    for name in {info.orig_filename, info.filename}:
         if error := unsafe_name(name):
-            raise UnsafeArchive(f"{shown(name)} {error}")
+            raise UnsafeArchive(f"{{name}} {error}", name=shown(name))
     name = info.filename
     if info.flag_bits & ENCRYPTED:
-        raise UnsafeArchive(f"{shown(name)} is encrypted")
+        raise UnsafeArchive("{name} is encrypted", name=shown(name))
     if info.compress_type not in METHODS:
-        raise UnsafeArchive(f"{shown(name)} is compressed in an unknown way")
+        raise UnsafeArchive("{name} is compressed in an unknown way", name=shown(name))
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
-        raise UnsafeArchive(f"{shown(name)} is a symbolic link")
+        raise UnsafeArchive("{name} is a symbolic link", name=shown(name))
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise UnsafeArchive(f"{shown(name)} is a special file")
+        raise UnsafeArchive("{name} is a special file", name=shown(name))
     is_folder = name.endswith("/") or kind == stat.S_IFDIR
     if is_folder and (info.file_size or kind == stat.S_IFREG):
-        raise UnsafeArchive(f"{shown(name)} is a file and a folder")
+        raise UnsafeArchive("{name} is a file and a folder", name=shown(name))
     path = "/".join(part for part in name.split("/") if part not in ("", "."))
     if not path and not is_folder:
-        raise UnsafeArchive(f"{shown(name)} has no name")
+        raise UnsafeArchive("{name} has no name", name=shown(name))
     return Entry(path, is_folder, info)
 
 
 def _belongs_to_another(folder: str, worlds: set[str]) -> bool:
     """Return whether a folder with a level.dat is a dimension of another world, or lies in one."""
-    if any(
-        folder.endswith(end) and folder.removesuffix(end) in worlds - {""} for end in DIMENSIONS
-    ):
-        return True
+    for end in DIMENSIONS:
+        if folder.endswith(end) and folder != end and folder.removesuffix(end) in worlds:
+            return True
     above = folder
     while above:
         above = above.rpartition("/")[0]

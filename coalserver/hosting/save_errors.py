@@ -24,19 +24,27 @@ class NoSpace(SaveError):
         self.free, self.needed, self.kept = free, needed, kept
 
 
-class UnsafeArchive(SaveError):
+class _Refused(SaveError):
+    """A refused archive. `template`: the reason with names of `values` in braces, for translations."""
+
+    SENTENCE = ""
+
+    def __init__(self, template: str, **values: str | int) -> None:
+        self.template, self.values = template, values
+        self.reason = template.format(**values)
+        super().__init__(self.SENTENCE.format(self.reason))
+
+
+class UnsafeArchive(_Refused):
     """An archive that is refused before a byte of it is written (hosting.md, section 9)."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"This archive is not safe: {reason}.")
-        self.reason = reason
+    SENTENCE = "This archive is not safe: {}."
 
 
-class NotAWorld(SaveError):
+class NotAWorld(_Refused):
     """An archive without a Minecraft world, or with several."""
 
-    def __init__(self, reason: str = "there is no level.dat") -> None:
-        super().__init__(f"Not a Minecraft world: {reason}.")
+    SENTENCE = "Not a Minecraft world: {}."
 
 
 class UnknownSave(SaveError):

@@ -264,7 +264,9 @@ class SavedGames:
     def _reserve(self, request: SaveRequest) -> SavedGame:
         """Return a saved game whose name is free: of those within a second each gets a second of its own."""
         with self._lock:
-            self.saves.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.saves.is_dir():
+                self.saves.mkdir(mode=0o700, parents=True)
+                sync_directory(self.folder)
             taken = {path.name[: len("20000101T000000Z")] for path in self.saves.iterdir()}
             made = int(time.time())
             while _stamp(made) in taken:
@@ -432,7 +434,7 @@ def _checked_level(archive: Archive, folder: str) -> str:
     try:
         return read_level_of(archive, folder).version
     except InvalidLevel as error:
-        raise NotAWorld(str(error)) from error
+        raise NotAWorld("{reason}", reason=str(error)) from error
 
 
 def _describe(path: Path, progress: Progress) -> SavedGame:

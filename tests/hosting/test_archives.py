@@ -350,3 +350,48 @@ def test_unpacking_stops_when_asked(tmp_path):
         pytest.raises(Stopped),
     ):
         unpack(archive, tmp_path / "new", progress)
+
+
+def usual_archive() -> bytes:
+    """Return a small archive with most of what the format has."""
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.comment = b"comment"
+            archive.writestr(zipfile.ZipInfo("ü/"), b"")
+            with archive.open(zipfile.ZipInfo("ü/level.dat"), "w", force_zip64=True) as out:
+                out.write(level_dat())
+            archive.writestr(zipfile.ZipInfo("ü/x"), b"x" * 100)
+        return file.getvalue()
+
+
+@pytest.mark.parametrize("bits", [0x01, 0x80, 0xFF])
+def test_archive_with_any_byte_damaged_is_refused_or_unpacks_within_its_folder(tmp_path, bits):
+    content = usual_archive()
+    refusals = 0
+    for at in range(len(content)):
+        damaged = bytearray(content)
+        damaged[at] ^= bits
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        try:
+            check(folder, bytes(damaged))
+            world_of(folder, bytes(damaged))
+            unpack_to(folder, bytes(damaged))
+        except (UnsafeArchive, NotAWorld):
+            refusals += 1
+        assert {path.name for path in folder.iterdir()} <= {"upload.zip", "new"}
+    assert refusals > len(content) // 2
+
+
+def test_archive_cut_anywhere_is_refused(tmp_path):
+    content = usual_archive()
+    for size in range(len(content)):
+        refused(tmp_path, content[:size])
+
+
+def test_reason_has_its_parts_for_translations(tmp_path):
+    with pytest.raises(UnsafeArchive) as caught:
+        check(tmp_path, make_zip([Part(b"a{0}/x", mode=LINK)]))
+    error = caught.value
+    assert error.template == "{name} is a symbolic link"
+    assert error.reason == error.template.format(**error.values)
