@@ -39,6 +39,8 @@ OUTSIDE = {
     "services": set(),
     "site": {"aiohttp", "marshmallow", "orjson", "babel"},
     "storage": {"aiosqlite", "orjson"},
+    "hosting/figures.py": {"psutil"},
+    "hosting/machine.py": {"psutil"},
     "web": {"aiohttp", "aiohttp_jinja2", "jinja2", "marshmallow", "orjson"},
     "web/pages/clock.py": {"aiohttp", "babel"},
     "web/pages/i18n.py": {"aiohttp", "babel"},

@@ -1,7 +1,11 @@
 """Hosting as APIs, pages and the command line use it. The processes are driven in `coalserver.hosting`."""
 
+import asyncio
 from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
 
+from coalserver.core.commands.consoles import send_console_command
 from coalserver.core.commands.hosting import MachineFacts, begin_save, give_order
 from coalserver.core.engine import Core
 from coalserver.core.queries.hosting import get_run
@@ -15,6 +19,19 @@ MAX_PLAYS = 10
 PLAY_WINDOW_SECONDS = 3600.0
 
 
+class ShownLine(Protocol):
+    """A line of a console, with the time in seconds at which it was written."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def at(self) -> float: ...
+
+    @property
+    def text(self) -> str: ...
+
+
 class Hosting:
     """Hosting of worlds. This class is what a server offers that hosts none: it refuses to start them."""
 
@@ -26,6 +43,12 @@ class Hosting:
     def enabled(self) -> bool:
         """Whether this server can run worlds."""
         return False
+
+    async def start(self) -> None:
+        """Drive the worlds from now on. Called before the server listens."""
+
+    async def stop(self, *, leave: bool = False, leave_now: asyncio.Event | None = None) -> None:
+        """Stop the worlds; `leave`, or the event, lets their processes go on."""
 
     async def facts(self, run: Run, *, starts: bool) -> MachineFacts:
         """Return what the machine offers to a world; `starts`: it is to be started."""
@@ -62,6 +85,22 @@ class Hosting:
         facts = await self.facts(run, starts=False)
         params = {"world_id": world_id, "actor": actor, "facts": facts}
         return await self._core.execute(begin_save, **params)
+
+    async def console(
+        self, world_id: int, after: int | None, size: int
+    ) -> tuple[Sequence[ShownLine], int]:
+        """Return up to `size` lines of a world's console after a number, and the number to go on from.
+
+        Without `after` they are the newest ones.
+        """
+        return [], after or 0
+
+    async def send_command(self, world_id: int, text: str) -> None:
+        """Send a command to the console of a running world.
+
+        Raises WORLD_NOT_FOUND, ORDER_REFUSED for a world that is not running, and INVALID_REQUEST.
+        """
+        await self._core.execute(send_console_command, world_id=world_id, text=text)
 
     def _is_member(self, actor: int) -> bool:
         account = self._core.state.get(Account, actor)

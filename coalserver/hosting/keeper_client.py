@@ -27,6 +27,8 @@ from coalserver.hosting.processes import (
     wait_for_end,
 )
 
+#: PATH of hosted worlds.
+PROGRAM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOG_NAME = "keeper.log"
 START_SECONDS = 30.0
 CALL_SECONDS = 10.0
@@ -75,7 +77,7 @@ class Launch:
     #: Working folder, and HOME of the child.
     cwd: Path
     #: PATH of the child.
-    path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    path: str = PROGRAM_PATH
     timezone: str | None = None
     java_home: str | None = None
     #: The text that stops the child, or `SIGINT` or `SIGTERM`; kept in state.json.

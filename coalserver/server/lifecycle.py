@@ -15,6 +15,7 @@ from aiohttp import web
 from coalserver.config import Config
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
+from coalserver.core.hosting import Hosting
 from coalserver.core.queries.accounts import has_admin
 from coalserver.core.queries.games import all_games
 from coalserver.core.state import State
@@ -66,6 +67,8 @@ class ServerRuntime:
     commands: AdminCommands
     #: Set when the process has to exit.
     stop_requested: asyncio.Event
+    #: Set by a second signal: hosted worlds are left to their keepers.
+    leave_requested: asyncio.Event = field(default_factory=asyncio.Event)
     #: Open during a restart: clients that connect meanwhile wait in the backlog.
     sockets: list[socket.socket] = field(default_factory=list)
 
@@ -129,11 +132,14 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
         shutdown_timeout=SHUTDOWN_TIMEOUT_SECONDS,
         keepalive_timeout=75,
     )
-    _install_signal_handlers(runtime.stop_requested)
+    _install_signal_handlers(runtime)
+    hosting = app_context.service(Hosting)
     try:
         await ensure_default_games(core)
         await delete_orphaned_images(core, app_context.service(ImageStore))
         supervisor.add("housekeeping", Housekeeping(core, retention_policy(config)).run)
+        # Processes that a former server left are found before anybody can give an order.
+        await hosting.start()
         await runner.setup()
         runtime.open()
         for listener in runtime.sockets:
@@ -156,16 +162,28 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
                 runtime.restore_request.requested.wait(),
                 supervisor.wait_for_failure(),
             )
+            await stop_hosting(runtime, hosting, supervisor)
         finally:
             if not runtime.restore_request.requested.is_set():
                 runtime.close()
             await control.close()
     finally:
+        await hosting.stop(leave=True)
         core.feed.close()
         await runner.cleanup()
         error = await supervisor.stop()
     log.info("Stopped.")
     return 0 if error is None else 1
+
+
+async def stop_hosting(runtime: ServerRuntime, hosting: Hosting, supervisor: Supervisor) -> None:
+    """Stop the hosted worlds before anything else; pages and APIs show meanwhile how far they are.
+
+    They go on if the server starts again at once, after a restore, and if nothing can be written any more.
+    """
+    leave = runtime.restore_request.requested.is_set() or supervisor.error is not None
+    stopping = hosting.stop(leave=leave, leave_now=runtime.leave_requested)
+    await _wait_for_first(stopping, supervisor.wait_for_failure())
 
 
 async def ensure_default_games(core: Core) -> None:
@@ -204,10 +222,15 @@ def tune_interpreter() -> None:
     gc.set_threshold(100_000, 50, 50)
 
 
-def _install_signal_handlers(stop_requested: asyncio.Event) -> None:
+def _install_signal_handlers(runtime: ServerRuntime) -> None:
+    def stop() -> None:
+        (
+            runtime.leave_requested if runtime.stop_requested.is_set() else runtime.stop_requested
+        ).set()
+
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
-        loop.add_signal_handler(number, stop_requested.set)
+        loop.add_signal_handler(number, stop)
 
 
 async def _wait_for_first(*outcomes: Coroutine[Any, Any, Any]) -> None:

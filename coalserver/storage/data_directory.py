@@ -75,6 +75,11 @@ class DataDirectory:
         return self.path / "backups"
 
     @property
+    def hosting(self) -> Path:
+        """The files of hosted worlds, unless the configuration names another folder."""
+        return self.path / "hosting"
+
+    @property
     def is_initialized(self) -> bool:
         """Whether the directory has data."""
         return self.database.exists() or self._restored.exists()

@@ -255,6 +255,22 @@ def resume_start(uow: UnitOfWork, *, world_id: int) -> Run:
     return save_run(uow, before, queue_start(before, uow.now))
 
 
+def retry_with_next_port(uow: UnitOfWork, *, world_id: int, facts: MachineFacts) -> Run:
+    """Queue the start of a world again with another port, since its own was taken meanwhile.
+
+    Raises WORLD_NOT_FOUND, and ORDER_REFUSED if the port is fixed or no other is free.
+    """
+    before = get_run(uow, world_id)
+    taken = before.hosted.port
+    if isinstance(effective_properties(before.world.properties)[PORT], int):
+        refuse(RefusalCode.PORT_TAKEN, port=str(taken))
+    facts = replace(facts, bound_ports=facts.bound_ports | {taken or 0})
+    without = replace(before, hosted=replace(before.hosted, port=None))
+    port = _choose_port(uow, without, facts)
+    after = queue_start(without, uow.now)
+    return save_run(uow, before, replace(after, hosted=replace(after.hosted, port=port)))
+
+
 def begin_save(uow: UnitOfWork, *, world_id: int, actor: int, facts: MachineFacts) -> Answer:
     """Reserve a hosted world for a saved game; ALREADY if one is being made.
 
@@ -352,4 +368,5 @@ def _shown(run: Run) -> tuple[object, ...]:
         hosted.saving,
         hosted.restoring,
         hosted.members_may_start,
+        hosted.killed,
     )

@@ -1,12 +1,13 @@
 """Hosting commands that change properties, versions and settings; no process changes at once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from coalserver.core.commands.hosting import save_run
 from coalserver.core.queries.hosting import (
+    all_versions,
     get_run,
     get_settings,
     version_by_name,
@@ -144,6 +145,29 @@ def remove_version(uow: UnitOfWork, *, name: str) -> Version:
         raise DomainError(ErrorCode.VERSION_IN_USE, world=users[0].name)
     uow.delete(version)
     return version
+
+
+def define_configured_versions(uow: UnitOfWork, *, versions: Sequence[Version]) -> list[str]:
+    """Define the versions of the configuration, and remove those that are no longer there.
+
+    Returns the names that are left out, since an administrator has defined a version with that name.
+    """
+    names = {version.name for version in versions}
+    for version in all_versions(uow):
+        if version.configured and version.name not in names:
+            uow.delete(version)
+    left_out = []
+    for version in versions:
+        known = version_by_name(uow, version.name)
+        if known is None:
+            uow.save(replace(version, id=uow.new_id(Version), created=uow.now, configured=True))
+        elif not known.configured:
+            left_out.append(version.name)
+        elif (
+            same := replace(version, id=known.id, created=known.created, configured=True)
+        ) != known:
+            uow.save(same)
+    return left_out
 
 
 def _get_version(uow: UnitOfWork, name: str) -> Version:

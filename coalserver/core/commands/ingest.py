@@ -126,6 +126,29 @@ def log_batch(
     stored = stored_sequence(uow, world_id=world.id, source=source)
     if stored < after:
         return IngestResult(stored, 0)
+    return store_lines(
+        uow,
+        world=world,
+        source=source,
+        parsed_lines=parsed_lines,
+        sequences=sequences,
+        alive=alive,
+        chat=chat,
+    )
+
+
+def store_lines(
+    uow: UnitOfWork,
+    *,
+    world: World,
+    source: str,
+    parsed_lines: Sequence[ParsedLine],
+    sequences: Sequence[int],
+    alive: float = 0.0,
+    chat: LogLine | None = None,
+) -> IngestResult:
+    """Store the lines of a batch that are new. The arguments are those of `log_batch`, and are checked."""
+    stored = stored_sequence(uow, world_id=world.id, source=source)
     digests = sequence_digests(world.id, source, sequences)
     lines = [
         line for line in zip(parsed_lines, digests, sequences, strict=True) if line[2] > stored

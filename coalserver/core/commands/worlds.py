@@ -26,6 +26,8 @@ SHORT_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 MAX_SHORT_NAME_LENGTH = 50
 #: Commands queued for one world. An agent that returns after hours must not receive all of them.
 MAX_QUEUED_COMMANDS = 1000
+#: Characters of a command for a hosted world.
+MAX_COMMAND_LENGTH = 4096
 #: Delivered chat messages of one world whose echo is awaited.
 MAX_SENT_CHATS = 200
 #: The game shows names in angle brackets.
@@ -126,7 +128,7 @@ def record_ping(
     for line in finished:
         uow.delete(line)
         if line.account:
-            _save_sent_chat(uow, line)
+            save_sent_chat(uow, line)
     if finished:
         uow.emit(
             ConsoleCommandsDelivered(world.id, tuple(line.id for line in finished)),
@@ -135,7 +137,7 @@ def record_ping(
     return delivered
 
 
-def _save_sent_chat(uow: UnitOfWork, command: ConsoleCommand) -> None:
+def save_sent_chat(uow: UnitOfWork, command: ConsoleCommand) -> None:
     """Keep a delivered chat message until the world's log shows it; of a world, the newest messages only."""
     sent = uow.find(SentChat, "world", command.world)
     for old in sent[: max(0, len(sent) + 1 - MAX_SENT_CHATS)]:
@@ -166,11 +168,16 @@ def _is_echo(command: str, text: str) -> bool:
 def queue_console_command(
     uow: UnitOfWork, *, world_id: int, text: str, username: str = "", account: int = 0
 ) -> ConsoleCommand | None:
-    """Queue a command for a world's console; return None for a blank one. Raises WORLD_NOT_FOUND."""
+    """Queue a command for a world's console; return None for a blank one.
+
+    Raises WORLD_NOT_FOUND, and INVALID_REQUEST for a command to a hosted world that is too long.
+    """
     world = get_world(uow, world_id)
     command = ConsoleCommand(uow.new_id(ConsoleCommand), world.id, text, uow.now, username, account)
     if not command.text:
         return None
+    if world.hosted and not account and len(command.text) > MAX_COMMAND_LENGTH:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"command": ["too_long"]})
     queued = uow.find(ConsoleCommand, "world", world.id)
     for old in queued[: max(0, len(queued) + 1 - MAX_QUEUED_COMMANDS)]:
         uow.delete(old)

@@ -299,3 +299,49 @@ def after_reboot(run: Run, now: float) -> Run:
     if run.status in WITH_PROCESS or run.status in BEFORE_PROCESS:
         return _start_again_or_rest(run, now)
     return run
+
+
+def pinged(run: Run, now: float) -> Run:
+    """Return the running world with a new sign of life."""
+    if run.status is not WorldStatus.RUNNING:
+        return run
+    return replace(run, world=replace(run.world, last_ping=now))
+
+
+def emptied(run: Run, at: float) -> Run:
+    """Return the running world without players since a time, from which its idle timeout counts."""
+    if run.status is not WorldStatus.RUNNING or run.world.empty_since is not None:
+        return run
+    return replace(run, world=replace(run.world, empty_since=at))
+
+
+def occupied(run: Run, now: float) -> Run:
+    """Return the running world that has players whom its log does not show: its idle timeout begins anew."""
+    if run.status is not WorldStatus.RUNNING:
+        return run
+    return replace(run, world=replace(run.world, empty_since=now))
+
+
+def played(run: Run) -> Run:
+    """Return the world with a player since its last saved game."""
+    return replace(run, hosted=replace(run.hosted, played_since_save=True))
+
+
+def set_up(run: Run) -> Run:
+    """Return the world to which the commands of a first start were sent."""
+    return replace(run, hosted=replace(run.hosted, set_up=True))
+
+
+def started_as(run: Run, minecraft: str) -> Run:
+    """Return the world with the Minecraft version that its log names."""
+    return replace(run, hosted=replace(run.hosted, minecraft=minecraft))
+
+
+def save_interrupted(run: Run) -> Run:
+    """Return the world whose saved game was not finished because coalserver ended."""
+    return replace(run, hosted=replace(run.hosted, saving=False))
+
+
+def ends_with_coalserver(run: Run, now: float) -> Run:
+    """Return the run that is stopped because coalserver ends; it starts with the next one if it is wanted."""
+    return run.to(WorldStatus.QUEUED_STOP, now) if run.status in UP else run

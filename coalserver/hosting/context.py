@@ -1,0 +1,86 @@
+"""What the tasks of all hosted worlds share."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from coalserver.core.commands.hosting import MachineFacts
+from coalserver.core.engine import Core
+from coalserver.core.queries.hosting import get_settings
+from coalserver.domain.minecraft.hosting.settings import HostingSettings
+from coalserver.hosting import machine
+from coalserver.hosting.options import HostingOptions
+from coalserver.hosting.programs import Programs
+
+
+@dataclass(slots=True)
+class HostingContext:
+    """The core, the options and the state of the service."""
+
+    core: Core
+    options: HostingOptions
+    programs: Programs
+    #: Time zone in which processes write times.
+    zone: str
+    #: Ids of the user and group of the processes, if they are not ours.
+    user: tuple[int, int] | None = None
+    #: coalserver ends: worlds are stopped, and those that wait are not started.
+    ending: bool = False
+    #: Worlds are left to their keepers.
+    leaving: bool = False
+    #: Wakes the tasks of all worlds.
+    wake_all: Callable[[], None] = field(default=lambda: None)
+
+    @property
+    def settings(self) -> HostingSettings:
+        """The settings that administrators change while the server runs."""
+        return self.core.query(get_settings)
+
+    def ports(self) -> tuple[int, int]:
+        """Return the first and the last port of worlds."""
+        first, last = self.options.first_port, self.options.last_port
+        low, dash, high = self.settings.ports.partition("-")
+        if not dash:
+            return first, last
+        return max(first, int(low)), min(last, int(high))
+
+    async def facts(self, *, starts: bool) -> MachineFacts:
+        """Return what the machine offers, but for what a version needs."""
+        first, last = self.ports()
+        options = self.options
+        facts = MachineFacts(
+            enabled=options.enabled,
+            ending=self.ending,
+            first_port=first,
+            last_port=last,
+            disk_free=await asyncio.to_thread(machine.disk_free, options.folder),
+        )
+        if not starts or not options.enabled:
+            return facts
+        # Fixed ports may lie outside the range that was set since.
+        candidates = {*range(first, last + 1), *range(options.first_port, options.last_port + 1)}
+        return replace(
+            facts,
+            budget=await asyncio.to_thread(
+                machine.memory_budget, options.memory, self.settings.budget
+            ),
+            bound_ports=await asyncio.to_thread(
+                machine.bound_ports, sorted(candidates | FIXED_PORTS), options.bind
+            ),
+        )
+
+    async def address(self, port: int) -> str:
+        """Return the address of a world as players type it."""
+        options = self.options
+        host = await asyncio.to_thread(
+            machine.public_host,
+            self.settings.public_address,
+            options.base_url,
+            options.bind,
+            options.host,
+        )
+        return machine.join_address(host, port)
+
+
+#: What the property `server_port` can be.
+FIXED_PORTS = frozenset(range(25565, 25576))

@@ -1,0 +1,279 @@
+"""The service that hosts worlds: a task for each world, started before the server listens and stopped first."""
+
+import asyncio
+import logging
+import os
+import pwd
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from coalserver.core.commands.hosting import MachineFacts, update_run
+from coalserver.core.commands.hosting_settings import define_configured_versions
+from coalserver.core.engine import Core
+from coalserver.core.hosting import Hosting
+from coalserver.core.queries.hosting import (
+    all_hosted_worlds,
+    get_run,
+    version_of_world,
+)
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.hosting import transitions
+from coalserver.domain.minecraft.hosting.hosted_world import (
+    BEFORE_PROCESS,
+    UP,
+    Figures,
+    HostedWorld,
+    Trouble,
+    TroubleCode,
+)
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
+from coalserver.domain.minecraft.hosting.transitions import Answer, Run
+from coalserver.domain.minecraft.visitor import ConsoleCommand
+from coalserver.domain.minecraft.world import World
+from coalserver.hosting.context import HostingContext
+from coalserver.hosting.figures import FigureReader
+from coalserver.hosting.options import HostingOptions
+from coalserver.hosting.programs import Programs
+from coalserver.hosting.segments import ConsoleLine
+from coalserver.hosting.world_task import WorldTask
+from coalserver.storage.data_directory import OperatorError
+
+log = logging.getLogger(__name__)
+
+#: Between two measurements.
+MEASURE_SECONDS = 10.0
+#: After a failure of a world's task it starts anew.
+RETRY_SECONDS = 5.0
+#: Seconds for which tasks may take to leave their worlds to the keepers.
+LEAVE_SECONDS = 10.0
+ZONE_FILE = Path("/etc/localtime")
+ZONE_FOLDER = "/zoneinfo/"
+
+
+class WorldHosting(Hosting):
+    """Hosting of worlds on this machine."""
+
+    def __init__(
+        self, core: Core, options: HostingOptions, programs: Programs | None = None
+    ) -> None:
+        super().__init__(core)
+        self._options = options
+        self._context = HostingContext(core, options, programs or Programs(), machine_zone())
+        self._context.wake_all = self.wake_all
+        self._worlds: dict[int, WorldTask] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._figures: dict[int, Figures] = {}
+        self._readers: dict[int, FigureReader] = {}
+        self._measuring: asyncio.Task[None] | None = None
+        self._started = False
+
+    @property
+    def enabled(self) -> bool:
+        return self._options.enabled
+
+    # The life of the service
+
+    async def start(self) -> None:
+        """Find the processes that a former coalserver left, and drive all worlds from now on.
+
+        Call it before the server listens. Raises OperatorError.
+        """
+        await self._define_versions()
+        self._context.user = find_user(self._options)
+        self._started = True
+        state = self._core.state
+        state.watch(World, self._on_world)
+        state.watch(HostedWorld, self._on_hosted)
+        state.watch(ConsoleCommand, self._on_command)
+        for world in self._core.query(all_hosted_worlds):
+            self._drive(world.id)
+        if self._worlds and os.geteuid() == 0 and self._context.user is None:
+            log.warning("Hosted worlds run as root; hosting_user names another user for them.")
+        self._measuring = asyncio.create_task(self._measure_forever())
+
+    async def _define_versions(self) -> None:
+        left_out = await self._core.execute(
+            define_configured_versions, versions=self._options.versions
+        )
+        for name in left_out:
+            log.warning("[version %s] is not used: there is another version of that name.", name)
+
+    async def stop(self, *, leave: bool = False, leave_now: asyncio.Event | None = None) -> None:
+        """Stop all worlds at once, each by its own ladder, and take in the last of their consoles.
+
+        They stay wanted, so that they start with the next server. `leave`, the option of that name and the event
+        `leave_now` leave them to their keepers instead.
+        """
+        if not self._started:
+            return
+        self._context.ending = True
+        self._context.leaving = leave or self._options.leave
+        self.wake_all()
+        if not self._context.leaving:
+            await self._wait_for_tasks(leave_now)
+            self._context.leaving = True
+            self.wake_all()
+        tasks = set(self._tasks.values())
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
+            for task in pending:
+                task.cancel()
+            if pending:
+                await asyncio.wait(pending)
+        self._started = False
+        if self._measuring is not None:
+            self._measuring.cancel()
+            await asyncio.wait([self._measuring])
+
+    async def _wait_for_tasks(self, leave_now: asyncio.Event | None) -> None:
+        leaving = asyncio.create_task((leave_now or asyncio.Event()).wait())
+        try:
+            while tasks := {task for task in self._tasks.values() if not task.done()}:
+                await asyncio.wait({*tasks, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                if leaving.done():
+                    return
+        finally:
+            leaving.cancel()
+
+    def _on_world(self, _: World | None, after: World | None) -> None:
+        if after is not None and after.hosted:
+            self._wake(after.id)
+
+    def _on_hosted(self, _: HostedWorld | None, after: HostedWorld | None) -> None:
+        if after is not None:
+            self._wake(after.id)
+
+    def _on_command(self, _: ConsoleCommand | None, after: ConsoleCommand | None) -> None:
+        if after is not None and after.world in self._worlds:
+            self._wake(after.world)
+
+    def _wake(self, world_id: int) -> None:
+        if world_id in self._worlds:
+            self._worlds[world_id].wake()
+        elif self._started:
+            self._drive(world_id)
+
+    def wake_all(self) -> None:
+        """Look at all worlds again."""
+        for world in self._worlds.values():
+            world.wake()
+
+    def _drive(self, world_id: int) -> None:
+        world = self._worlds[world_id] = WorldTask(self._context, world_id)
+        task = asyncio.create_task(world.run(), name=f"world {world_id}")
+        self._tasks[world_id] = task
+        task.add_done_callback(lambda done: self._on_done(world_id, done))
+
+    def _on_done(self, world_id: int, task: "asyncio.Task[None]") -> None:
+        """Drive a world anew after a failure. If nothing can be written any more, the server ends by itself."""
+        error = None if task.cancelled() else task.exception()
+        if error is None or self._context.ending:
+            return
+        log.error("The task of world %d failed", world_id, exc_info=error)
+        process = self._worlds[world_id].process
+        loop = asyncio.get_running_loop()
+
+        def start_again() -> None:
+            if self._started and not self._context.ending:
+                self._drive(world_id)
+
+        async def detach() -> None:
+            if process is not None:
+                await process.detach()
+            loop.call_later(RETRY_SECONDS, start_again)
+
+        self._tasks[world_id] = asyncio.create_task(detach())
+
+    # What APIs and pages use
+
+    async def facts(self, run: Run, *, starts: bool) -> MachineFacts:
+        facts = await self._context.facts(starts=starts)
+        version = self._core.query(version_of_world, world=run.world)
+        if not starts or version is None or not facts.enabled:
+            return facts
+        program = await self._context.programs.check(version)
+        return replace(facts, missing_java=program.missing_java, fetch_error=program.fetch_error)
+
+    async def save(self, world_id: int, actor: int) -> Answer:
+        # Not joined to `saves` yet: nothing would ever end the save.
+        self._core.query(get_run, world_id=world_id)
+        refusal = RefusedOrder(RefusalCode.NOT_SAVABLE)
+        raise DomainError(ErrorCode.ORDER_REFUSED, refusal=refusal)
+
+    def figures(self, world_id: int) -> Figures:
+        return self._figures.get(world_id, Figures())
+
+    async def console(
+        self, world_id: int, after: int | None, size: int
+    ) -> tuple[list[ConsoleLine], int]:
+        world = self._worlds.get(world_id)
+        if world is None:
+            return [], after or 0
+        return await world.console.lines(after, size)
+
+    # Measuring
+
+    async def _measure_forever(self) -> None:
+        while True:
+            await asyncio.sleep(MEASURE_SECONDS)
+            await self._check_disk()
+            for world in [*self._worlds.values()]:
+                await self._measure(world)
+
+    async def _measure(self, world: WorldTask) -> None:
+        process = world.process
+        child = process.state.child if process is not None else None
+        if process is None or child is None or process.ended:
+            self._figures.pop(world.world_id, None)
+            self._readers.pop(world.world_id, None)
+            return
+        reader = self._readers.setdefault(world.world_id, FigureReader())
+        now = asyncio.get_running_loop().time()
+
+        def read() -> Figures:
+            members = (stat.pid for stat in process.state.members())
+            return reader.read(child["pid"], members, now)
+
+        self._figures[world.world_id] = await asyncio.to_thread(read)
+        with suppress(OSError):
+            await world.console.delete_taken_in()
+
+    async def _check_disk(self) -> None:
+        """Stop worlds while there is less than half of the space that is kept free."""
+        facts = await self._context.facts(starts=False)
+        kept = self._context.settings.disk_free
+        if facts.disk_free * 2 >= kept:
+            return
+        trouble = Trouble(TroubleCode.DISK, self._core.now, (str(facts.disk_free), str(kept)))
+        for world_id in self._worlds:
+            with suppress(DomainError):
+                if self._core.query(get_run, world_id=world_id).status in BEFORE_PROCESS | UP:
+                    log.warning("World %d is stopped: %d MiB are free", world_id, facts.disk_free)
+                    await self._core.execute(
+                        update_run, world_id=world_id, transition=_stop_for(trouble)
+                    )
+
+
+def _stop_for(trouble: Trouble) -> Callable[[Run, float], Run]:
+    return lambda run, now: transitions.stop_for_trouble(run, trouble, now)
+
+
+def find_user(options: HostingOptions) -> tuple[int, int] | None:
+    """Return the ids of the user and group as whom worlds run, or None: as coalserver does. Raises OperatorError."""
+    if os.geteuid() != 0 or not options.user:
+        return None
+    try:
+        entry = pwd.getpwnam(options.user)
+    except KeyError:
+        raise OperatorError(f"There is no user {options.user} (hosting_user).") from None
+    if options.is_within_data:
+        raise OperatorError("hosting_user needs a hosting_folder outside the data directory.")
+    return entry.pw_uid, entry.pw_gid
+
+
+def machine_zone() -> str:
+    """Return the name of the machine's time zone; UTC if it has none."""
+    target = str(ZONE_FILE.resolve())
+    return target.partition(ZONE_FOLDER)[2] or "UTC"
