@@ -724,8 +724,9 @@ class Spool:
 # ---------------------------------------------------------------------------------------------------------------
 
 #: Before the header: terminal colours, prompts (also JLine's without a terminal), a byte order mark, and what
-#: `docker compose logs`, `docker logs -t` and journald put in front of each line.
-_LEAD = (
+#: `docker compose logs`, `docker logs -t` and journald put in front of each line. Matched by itself: together with a
+#: header, a long line of blanks or dots would be tried at every place.
+LEAD = re.compile(
     r"(?:\x1b\[[0-9;]*m|[\r\t> .\ufeff])*"
     r"(?:[\w.-]{1,64} +\| +)?"
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.,]{8,18}(?:Z|[+-][0-9:]{4,6}) )?"
@@ -735,7 +736,7 @@ _LEAD = (
 _CLOCK = r"(?<![0-9])([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:[.,][0-9]+)?(?: ?([AaPp])\.?[Mm]\b\.?)?(?![0-9:])"
 #: With a date that every server understands: `2013-04-19 10:32:55 [INFO] `
 DATED = re.compile(
-    rf"{_LEAD}\[?([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]{_CLOCK}"
+    rf"\[?([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})[ T]{_CLOCK}"
     # A time of `docker logs -t` is that of another clock.
     r"(?![0-9.,]*(?:Z|[+-][0-9:]+) +\S)"
 )
@@ -743,7 +744,7 @@ DATED = re.compile(
 #: `[12:34:56 INFO]: `, `[01:34:56 PM] `, `10:00:03 [INFO] `, `[25Sep2026 12:34:56.789] `, `[16.02.2019 12:34:56] `,
 #: `2026/11/20 10:00:02 [INFO] `.
 UNDATED = re.compile(
-    rf"{_LEAD}(?:\[(?:[^\[\]<>:]{{4,32}} )?{_CLOCK}(?:[ \t]+\w+)?\]"
+    rf"(?:\[(?:[^\[\]<>:]{{4,32}} )?{_CLOCK}(?:[ \t]+\w+)?\]"
     rf"|(?:[0-9./-]{{8,10}} \[?)?{_CLOCK}\]? \[)"
 )
 _WARNS = r"[^<]{0,200}?\bWARN(?:ING)?\](?: \[[^\]]*\])?:? "
@@ -802,17 +803,23 @@ def is_complete_line(raw: bytes, encoding: str = "") -> bool:
     return raw.endswith(b"\n")
 
 
+def match_header(pattern: re.Pattern[str], line: str) -> re.Match[str] | None:
+    """Return the match of a header, DATED or UNDATED, after what other programs put in front of it."""
+    lead = LEAD.match(line)
+    return pattern.match(line, lead.end() if lead else 0)
+
+
 def second_of_day(line: str) -> int | None:
     """Return the second of the day of a line whose day the agent has to tell, or None."""
-    if DATED.match(line):
+    if match_header(DATED, line):
         return None
-    match = UNDATED.match(line)
+    match = match_header(UNDATED, line)
     return _second(match.groups()) if match else None
 
 
 def clock_of(line: str) -> int | None:
     """Return the second of the day in the header of a line, or None if it has no known header."""
-    match = DATED.match(line)
+    match = match_header(DATED, line)
     if match:
         return _second(match.groups()[1:])
     return second_of_day(line)
@@ -903,7 +910,7 @@ class LineFilter:
         return not (old and self._skip_old_chat and CHAT.match(line))
 
     def _record_overload(self, line: str, day: date | None, behind: str, skipped: str) -> None:
-        dated, second = DATED.match(line), clock_of(line)
+        dated, second = match_header(DATED, line), clock_of(line)
         if dated:
             day = None
             with suppress(ValueError):
@@ -2504,7 +2511,7 @@ class ZoneCheck:
         if second is None:
             return
         local = datetime.fromtimestamp(written, self._zone)
-        dated = DATED.match(line)
+        dated = match_header(DATED, line)
         if dated and dated.group(1) not in {
             (local + timedelta(days=days)).date().isoformat() for days in (-1, 0, 1)
         }:

@@ -107,6 +107,18 @@ def test_day_is_told_for_lines_without_a_date_that_all_servers_understand(
     assert agent_module.second_of_day(line) == second
 
 
+@pytest.mark.parametrize("piece", [" ", ".", ">", "\t", "\x1b[0m", "a", "a | ", "1:", "[", "[a"])
+def test_header_of_a_long_line_is_found_in_linear_time(piece: str):
+    # Without a time limit here: a quadratic pattern would need hours for these lines.
+    for end in ("", "x", "[10:00:01 INFO]: x"):
+        line = piece * (200_000 // len(piece)) + end
+        found = (
+            36_001 if end.startswith("[") and piece in (" ", ".", ">", "\t", "\x1b[0m") else None
+        )
+        assert agent_module.clock_of(line) == found
+        assert agent_module.second_of_day(line) == found
+
+
 @pytest.mark.parametrize(
     ("raw", "encoding", "text"),
     [

@@ -30,8 +30,9 @@ MAX_TEXT_LENGTH = 2048
 SITE_NAME = "COAL"
 
 _DECORATIONS = re.compile(r"\[[^\]]*\]|\([^)]*\)")
-#: A name has a letter or a digit: proxies draw arrows (`<->`).
-_SENDER = r"<([^>]*\w[^>]*)>"
+#: A name has a letter or a digit: proxies draw arrows (`<->`). Possessive, so that a long text without an end takes
+#: linear time.
+_SENDER = r"<([^>\w]*+\w[^>]*+)>"
 _CHAT = re.compile(rf"{_SENDER} (.*)", re.DOTALL)
 _CHANNEL_CHAT = re.compile(rf"\[([^\]]*)\] ?{_SENDER} (.*)", re.DOTALL)
 _TEAM_CHAT = re.compile(rf"-> (?:\[[^\]]*\] )?{_SENDER} (.*)", re.DOTALL)

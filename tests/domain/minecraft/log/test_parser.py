@@ -412,6 +412,10 @@ def test_long_line_is_parsed_in_linear_time(piece):
         "bob joined ",
         "bob lost connection: ",
         "bob logged in with ",
+        "<bob",
+        "[a] <bob",
+        "-> <bob",
+        "[Server] <bob",
     ):
         parse_line(f"{VANILLA}{start}{long}", TODAY)
         parse_line(f"[10:32:55] [{start}{long}", TODAY)
