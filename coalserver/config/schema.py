@@ -447,6 +447,8 @@ class Config:
         text(r"\S{0,200}", "at most 200 characters without spaces"),
         secret=True,
     )
+    #: JAVA_HOME of the environment, where Java is searched too; no setting.
+    java_home: str = ""
     #: Sections `[version NAME]` of the settings file; no setting.
     versions: tuple[VersionSection, ...] = ()
 

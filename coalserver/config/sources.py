@@ -52,7 +52,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Config:
     )
     given = {setting.name: setting.flag for setting in settings() if setting.name in flags}
     values |= validate_texts({name: flags[name] for name in given}, given)
-    return Config(**values)
+    return Config(**values, java_home=environ.get("JAVA_HOME", ""))
 
 
 def as_dict(config: Config) -> dict[str, Any]:

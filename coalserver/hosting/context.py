@@ -10,7 +10,7 @@ from coalserver.core.queries.hosting import get_settings
 from coalserver.domain.minecraft.hosting.settings import HostingSettings
 from coalserver.hosting import machine
 from coalserver.hosting.options import HostingOptions
-from coalserver.hosting.programs import Programs
+from coalserver.hosting.versions.catalog import VersionCatalog
 
 
 @dataclass(slots=True)
@@ -19,7 +19,7 @@ class HostingContext:
 
     core: Core
     options: HostingOptions
-    programs: Programs
+    catalog: VersionCatalog
     #: Time zone in which processes write times.
     zone: str
     #: Ids of the user and group of the processes, if they are not ours.

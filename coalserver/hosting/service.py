@@ -34,8 +34,7 @@ from coalserver.domain.minecraft.visitor import ConsoleCommand
 from coalserver.domain.minecraft.world import World
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.figures import FigureReader
-from coalserver.hosting.options import HostingOptions
-from coalserver.hosting.programs import Programs
+from coalserver.hosting.options import HostingOptions, build_catalog
 from coalserver.hosting.segments import ConsoleLine
 from coalserver.hosting.world_task import WorldTask
 from coalserver.storage.data_directory import OperatorError
@@ -55,12 +54,10 @@ ZONE_FOLDER = "/zoneinfo/"
 class WorldHosting(Hosting):
     """Hosting of worlds on this machine."""
 
-    def __init__(
-        self, core: Core, options: HostingOptions, programs: Programs | None = None
-    ) -> None:
+    def __init__(self, core: Core, options: HostingOptions) -> None:
         super().__init__(core)
         self._options = options
-        self._context = HostingContext(core, options, programs or Programs(), machine_zone())
+        self._context = HostingContext(core, options, build_catalog(core, options), machine_zone())
         self._context.wake_all = self.wake_all
         self._worlds: dict[int, WorldTask] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -82,6 +79,7 @@ class WorldHosting(Hosting):
         """
         await self._define_versions()
         self._context.user = find_user(self._options)
+        await asyncio.to_thread(self._context.catalog.store.delete_parts)
         self._started = True
         state = self._core.state
         state.watch(World, self._on_world)
@@ -193,8 +191,8 @@ class WorldHosting(Hosting):
         version = self._core.query(version_of_world, world=run.world)
         if not starts or version is None or not facts.enabled:
             return facts
-        program = await self._context.programs.check(version)
-        return replace(facts, missing_java=program.missing_java, fetch_error=program.fetch_error)
+        found = await self._context.catalog.check(version)
+        return replace(facts, missing_java=found.missing_java, fetch_error=found.fetch_error)
 
     async def save(self, world_id: int, actor: int) -> Answer:
         # Not joined to `saves` yet: nothing would ever end the save.

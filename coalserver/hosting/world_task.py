@@ -43,9 +43,9 @@ from coalserver.domain.minecraft.hosting.hosted_world import (
     TroubleCode,
     Wanted,
 )
+from coalserver.domain.minecraft.hosting.minecraft_versions import choose_version
 from coalserver.domain.minecraft.hosting.properties_file import FileSettings, game_rules
 from coalserver.domain.minecraft.hosting.transitions import Order, Run
-from coalserver.domain.minecraft.hosting.version import Version
 from coalserver.domain.minecraft.server_properties import effective_properties
 from coalserver.domain.minecraft.visitor import ConsoleCommand
 from coalserver.domain.minecraft.world import WorldStatus
@@ -63,8 +63,9 @@ from coalserver.hosting.keeper_client import (
     start_keeper,
 )
 from coalserver.hosting.processes import boot_id, end_processes
-from coalserver.hosting.programs import Place, Program, ProgramError
 from coalserver.hosting.status_ping import count_players
+from coalserver.hosting.versions.catalog import Place, Program
+from coalserver.hosting.versions.errors import VersionError, VersionErrorCode
 from coalserver.hosting.world_files import WorldFiles
 from coalserver.hosting.world_process import WorldProcess
 
@@ -77,6 +78,22 @@ MAX_COMMAND_LENGTH = 4096
 #: A keeper that does not answer at the start is given up after so many attempts.
 ADOPT_ATTEMPTS = 3
 EMPTY_STATE = RunState("", "", (), "stop", 0.0, {"pid": 0, "start": 0}, None, None, 0, 0, 0, 0)
+
+
+#: Codes of troubles by those of versions; what is left counts as not fetched, with its reason.
+_TROUBLES = {
+    VersionErrorCode.CHECKSUM: TroubleCode.CHECKSUM,
+    VersionErrorCode.BAD_JAR: TroubleCode.BAD_JAR,
+    VersionErrorCode.FILES_MISSING: TroubleCode.FILES_MISSING,
+}
+
+
+class _NotPrepared(Exception):
+    """The world cannot be prepared, for a trouble."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble)
+        self.trouble = trouble
 
 
 class WorldTask:
@@ -266,8 +283,11 @@ class WorldTask:
                     return
                 await self._wait(self._context.options.look_seconds)
             program, port = preparing.result()
-        except ProgramError as error:
-            await self._fail(error.trouble(self._core.now))
+        except VersionError as error:
+            await self._fail(self._trouble_of(error))
+            return
+        except _NotPrepared as error:
+            await self._fail(error.trouble)
             return
         except OSError as error:
             log.warning("The files of world %d cannot be written: %s", self.world_id, error)
@@ -286,40 +306,46 @@ class WorldTask:
         self._context.wake_all()
 
     async def _prepare(self) -> tuple[Program, int]:
-        """Make the files and the program of the world ready. Raises ProgramError and OSError."""
+        """Make the files and the program of the world ready. Raises VersionError, _NotPrepared and OSError."""
         run, context = self._run, self._context
         version = self._core.query(version_of_world, world=run.world)
         port = run.hosted.port
         if version is None or port is None:
-            raise ProgramError(TroubleCode.START_FAILED)
+            raise _NotPrepared(Trouble(TroubleCode.START_FAILED, self._core.now))
         facts = await context.facts(starts=False)
         kept = context.settings.disk_free
         if facts.disk_free < kept:
-            raise ProgramError(TroubleCode.DISK, str(facts.disk_free), str(kept))
+            raise _NotPrepared(
+                Trouble(TroubleCode.DISK, self._core.now, (str(facts.disk_free), str(kept)))
+            )
         properties = effective_properties(run.world.properties)
         place = Place(
             self.files.server,
             run.world.short_name or run.world.name,
             port,
             str(properties["memory"]),
-            minecraft=self._minecraft(run, version),
+            minecraft=run.hosted.minecraft,
         )
         await asyncio.to_thread(self.files.create, context.user)
-        program = await context.programs.prepare(version, place, self._progress)
+        program = await context.catalog.prepare(version, place, self._progress)
         settings = FileSettings(
-            minecraft=place.minecraft,
+            minecraft=program.minecraft,
             port=port,
             bind=context.options.bind,
             level_name=run.hosted.level_name,
             further=json.loads(run.hosted.further),
+            newest_first=context.catalog.lists.newest_first,
         )
         await asyncio.to_thread(self.files.write_eula, run.hosted.eula is not None)
         await asyncio.to_thread(self.files.write_properties, properties, settings)
         return program, port
 
-    def _minecraft(self, run: Run, version: Version) -> str:
-        """Return the Minecraft version of a world, as far as it is known."""
-        return version.minecraft or run.hosted.minecraft or version.name
+    def _trouble_of(self, error: VersionError) -> Trouble:
+        """Return the trouble of a version that cannot be run."""
+        name = str(effective_properties(self._run.world.properties)["version"])
+        code = _TROUBLES.get(error.code, TroubleCode.NOT_FETCHED)
+        values = (error.reason,) if code is TroubleCode.FILES_MISSING else (name, error.reason)
+        return Trouble(code, self._core.now, values)
 
     def _progress(self, percent: int) -> None:
         if self._run.world.percent != percent:
@@ -455,7 +481,9 @@ class WorldTask:
                 await process.write(f"whitelist add {operator}", "whitelist")
             await self._update(lambda run, _: transitions.set_up(run))
         if version is not None and not version.no_eula:
-            for rule, value in game_rules(properties, self._minecraft(run, version)):
+            minecraft = choose_version(version.minecraft, run.hosted.minecraft, version.name)
+            newest_first = self._context.catalog.lists.newest_first
+            for rule, value in game_rules(properties, minecraft, newest_first):
                 await process.write(f"gamerule {rule} {str(value).lower()}", f"rule-{rule}")
 
     async def _attend_running(self, process: WorldProcess) -> None:

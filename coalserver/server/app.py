@@ -95,6 +95,12 @@ def hosting_options(config: Config, home: DataDirectory) -> HostingOptions:
         term_seconds=config.hosting_term_seconds,
         crash_wait=config.hosting_crash_wait,
         leave=config.hosting_leave,
+        jar_limit=config.hosting_jar_limit,
+        private_urls=config.hosting_private_urls,
+        manifests=config.hosting_manifests,
+        java=config.hosting_java,
+        java_home=config.java_home,
+        log_settings=pages.assets("static") / "mc",
     )
 
 

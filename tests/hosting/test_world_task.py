@@ -147,7 +147,7 @@ async def test_missing_eula_is_the_trouble_of_a_program_that_asks_for_it(worlds:
 async def test_program_that_is_gone(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
     world = await worlds.add()
     monkeypatch.setattr(
-        "coalserver.hosting.programs.program_command", lambda *_, **__: ("/nowhere",)
+        "coalserver.hosting.versions.catalog.program_command", lambda *_, **__: ("/nowhere",)
     )
     await worlds.order(world, "play")
     await worlds.wait_for(world, "stopped")
