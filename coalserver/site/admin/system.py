@@ -10,6 +10,7 @@ from coalserver.site.admin.layout import get, render_admin_page
 from coalserver.site.admin.messages import ACTION_MESSAGES
 from coalserver.site.pagination import paginate
 from coalserver.web.context import RequestContext
+from coalserver.web.pages.i18n import request_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,12 @@ class SystemService:
 
 async def settings_page(ctx: RequestContext) -> web.StreamResponse:
     """Render the settings with which the server started, without secrets."""
-    settings = ctx.app.service(SystemService).settings
+    # Templates would take a percent sign in a help text for a placeholder.
+    translate = request_language(ctx.request).gettext
+    settings = [
+        (name, translate(about), value, is_default)
+        for name, about, value, is_default in ctx.app.service(SystemService).settings
+    ]
     return render_admin_page(ctx, "settings", {"settings": settings})
 
 

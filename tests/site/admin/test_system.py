@@ -1,6 +1,9 @@
 """Admin pages of the system: the audit log and the settings."""
 
+from coalserver.config import Config
 from coalserver.core.commands.accounts import update_account
+from coalserver.server.app import build_system_service
+from coalserver.site.admin.system import SystemService
 from tests.site.admins import account, done, make_admin, make_world, submit, words
 from tests.site.posts import POSTS
 
@@ -52,3 +55,13 @@ async def test_settings_page_describes_settings_in_the_language_of_the_browser(t
     browser = await make_admin(test_app)
     answer = await browser.get("/admin/settings", **{"Accept-Language": "de"})
     assert "port Port, an dem gelauscht wird; 0 wählt einen freien Port 80" in words(answer)
+
+
+async def test_settings_page_describes_every_setting(test_app):
+    browser = await make_admin(test_app)
+    service = build_system_service(Config())
+    test_app.app_context.services[SystemService] = service
+    answer = await browser.get("/admin/settings")
+    assert answer.status == 200
+    for name, about, _, _ in service.settings:
+        assert f"{name} {' '.join(about.split())}" in words(answer)
