@@ -189,6 +189,21 @@ async def oauth_clients(eve: Attacker) -> None:
     await eve.repeat(lambda number: eve.send("POST", "/oauth/v1/register", body))
 
 
+async def large_bodies(eve: Attacker) -> None:
+    """Send bodies that take long to parse to a route without a limit of use."""
+    body = {"credentialType": "x", "x": [{"a": 1}] * 65_000}
+    raw = json.dumps(body, separators=(",", ":")).encode()
+    headers = {"Content-Type": "application/json"}
+    url = f"http://{eve.server.host}:{eve.server.port}/accounts/login"
+
+    async def post(number: int) -> None:
+        async with eve.http.post(url, data=raw, headers=headers) as response:
+            eve.statuses[response.status] += 1
+            await response.read()
+
+    await eve.repeat(post)
+
+
 async def connections(eve: Attacker) -> None:
     """Open connections that send nothing, and keep them."""
     writers = await open_connections(eve, CONNECTIONS)
@@ -232,7 +247,7 @@ KINDS: dict[str, Callable[[Attacker], Awaitable[None]]] = {
     attack.__name__: attack
     for attack in (
         *(nothing, guests, rooms, chat, updates, actions, data, players, hosts),
-        *(registrations, logins, oauth_clients, connections, slow_bodies),
+        *(registrations, logins, oauth_clients, large_bodies, connections, slow_bodies),
     )
 }
 

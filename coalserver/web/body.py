@@ -1,13 +1,19 @@
 """Request bodies: read, parsed and validated before the handler runs."""
 
+import asyncio
 import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakValueDictionary
 
 import orjson
 from aiohttp import web
 from marshmallow import ValidationError
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.schemas import AnyJson, BodySchema
 
 #: Levels of nesting; orjson cannot dump more than 254.
@@ -16,6 +22,8 @@ MAX_DEPTH = 64
 MAX_CONTAINERS = 65_536
 #: Bytes of a body that is below any configured limit.
 SMALL_BODY_BYTES = 1024
+#: Bytes of a body above which its parsing may take more than half a millisecond.
+LARGE_BODY_BYTES = 16 * 1024
 #: Digits from which a number may not fit into 64 bits. A search in a body whose digits are all 0 takes a tenth of the
 #: time of a regular expression.
 _LONG_NUMBER = b"0" * 19
@@ -28,30 +36,49 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 async def read_body(
-    request: web.Request, schema: BodySchema, media_types: tuple[str, ...]
+    ctx: RequestContext, schema: BodySchema, media_types: tuple[str, ...]
 ) -> tuple[dict[str, Any], bytes]:
     """Return the body as the schema loads it, and its bytes. An empty body counts as `{}`.
 
     Raises INVALID_REQUEST, or aiohttp's 413 and 415 for a body that is too large or of another media type.
     """
+    request = ctx.request
     content = request.content
     if content.is_eof() and content.total_bytes <= SMALL_BODY_BYTES:
         # Most bodies have arrived with the head.
         raw = content.read_nowait()
     else:
         raw = await read_bytes(request)
-    if raw:
-        value = _parse_body(request, raw, media_types)
-        if not isinstance(value, dict) and not isinstance(schema, AnyJson):
-            raise invalid_body("The body must be a JSON object.")
-    elif isinstance(schema, AnyJson):
-        raise invalid_body("The body is missing.")
-    else:
-        value = {}
     try:
-        return schema.load(value), raw
+        if len(raw) > LARGE_BODY_BYTES:
+            async with ctx.app.per_process(LargeBodies).turn(ctx.network):
+                return schema.load(_parse_body(request, raw, schema, media_types)), raw
+        # An empty body is not worth another call.
+        empty = not raw and not isinstance(schema, AnyJson)
+        return schema.load({} if empty else _parse_body(request, raw, schema, media_types)), raw
     except ValidationError as error:
         raise _invalid_fields(error) from None
+
+
+class LargeBodies:
+    """Turns to parse large bodies: one at a time for each network, with a pause as long as the parsing took.
+
+    Without turns, all large bodies that one client sends at once are parsed before any other client is served.
+    """
+
+    def __init__(self, app: AppContext) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, network: str) -> AsyncIterator[None]:
+        """Wait for this network's turn; the next one comes after the block and its pause."""
+        lock = self._locks.setdefault(network, asyncio.Lock())
+        async with lock:
+            started = time.perf_counter()
+            try:
+                yield
+            finally:
+                await asyncio.sleep(time.perf_counter() - started)
 
 
 async def read_bytes(request: web.Request) -> bytes:
@@ -64,7 +91,11 @@ async def read_bytes(request: web.Request) -> bytes:
         ) from None
 
 
-def _parse_body(request: web.Request, raw: bytes, media_types: tuple[str, ...]) -> Any:
+def _parse_body(
+    request: web.Request, raw: bytes, schema: BodySchema, media_types: tuple[str, ...]
+) -> Any:
+    if not raw:
+        raise invalid_body("The body is missing.")
     if (
         media_types
         and "Content-Type" in request.headers
@@ -73,7 +104,11 @@ def _parse_body(request: web.Request, raw: bytes, media_types: tuple[str, ...]) 
         raise web.HTTPUnsupportedMediaType
     value = parse_json(raw)
     # Clients of the routes that accept any media type send `null` for an empty body.
-    return {} if value is None and not media_types else value
+    if value is None and not media_types:
+        value = {}
+    if not isinstance(value, dict) and not isinstance(schema, AnyJson):
+        raise invalid_body("The body must be a JSON object.")
+    return value
 
 
 def load_body(schema: BodySchema, value: Any) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def endpoint(
             if "Content-Encoding" in request.headers:
                 decode_content(request)
             if schema is not None:
-                ctx.body, ctx.raw = await read_body(request, schema, route.media)
+                ctx.body, ctx.raw = await read_body(ctx, schema, route.media)
             response = await handler(ctx)
         except Exception as error:
             response = _error_response(ctx, error)

@@ -1,5 +1,6 @@
 """Request bodies: limits, parsing and validation."""
 
+import asyncio
 import json
 
 import orjson
@@ -7,7 +8,14 @@ import pytest
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
-from coalserver.web.body import MAX_CONTAINERS, MAX_DEPTH, load_body, parse_json
+from coalserver.web.body import (
+    LARGE_BODY_BYTES,
+    MAX_CONTAINERS,
+    MAX_DEPTH,
+    LargeBodies,
+    load_body,
+    parse_json,
+)
 from coalserver.web.schemas import AnyJson, Integer, RequestSchema, Text
 from tests.web.sample_api import echo, make_api
 
@@ -174,3 +182,20 @@ async def test_body_above_the_limit_is_413(serve):
     assert (await server.send("POST", "/sample/free", fits)).status == 200
     answer = await server.send("POST", "/sample/free", fits + b"  ")
     assert (answer.status, answer.body) == (413, b"http error: 413")
+
+
+async def test_large_bodies_of_one_network_are_parsed_one_after_another(serve):
+    server = await serve(make_api(Route("POST", "/sample", echo, Named())))
+    turns = server.app_context.per_process(LargeBodies)
+    large = b'{"name":"Ann","x":"' + b"x" * LARGE_BODY_BYTES + b'"}'
+    async with turns.turn("127.0.0.1"):
+        waiting = asyncio.create_task(server.send("POST", "/sample", large))
+        assert (await server.send("POST", "/sample", b"[")).status == 400
+        async with turns.turn("127.0.0.2"):
+            assert (await server.send("POST", "/sample", b'{"name":"Bob"}')).status == 200
+        assert not waiting.done()
+    assert (await waiting).status == 200
+    # An invalid one ends its turn, too.
+    assert (await server.send("POST", "/sample", large[1:])).status == 400
+    assert (await server.send("POST", "/sample", large)).status == 200
+    assert not turns._locks

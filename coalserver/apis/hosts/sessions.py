@@ -42,7 +42,7 @@ async def launch(ctx: RequestContext) -> web.StreamResponse:
 async def join(ctx: RequestContext) -> web.StreamResponse:
     """Join the session of a host. A guest without a uuid gets a name and a token."""
     try:
-        body, _ = await read_body(ctx.request, JOIN, ctx.route.media)
+        body, _ = await read_body(ctx, JOIN, ctx.route.media)
     except DomainError:
         # A missing or invalid token takes precedence over an invalid body.
         player(ctx)
