@@ -229,7 +229,7 @@ def unpack(
     """
     os.mkdir(target, 0o700)
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    tree = _Tree(root, owner)
+    tree = NewTree(root, owner)
     try:
         written = 0
         for entry in archive.entries:
@@ -248,7 +248,7 @@ def unpack(
     return written
 
 
-class _Tree:
+class NewTree:
     """Folders and files that are created beneath an open folder. Closing closes that too."""
 
     def __init__(self, root: int, owner: tuple[int, int] | None) -> None:

@@ -9,7 +9,7 @@ import os
 import stat
 import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from coalserver.hosting.archives import (
     Archive,
     Entry,
     Limits,
+    NewTree,
     open_archive,
     unsafe_name,
 )
@@ -147,6 +148,35 @@ def repack(
     return unpacked
 
 
+def copy_rest(
+    source: Path,
+    target: Path,
+    level_names: Iterable[str],
+    progress: Progress,
+    owner: tuple[int, int] | None = None,
+) -> None:
+    """Copy what is packed of a folder, but for worlds with these names, into another folder, durably.
+
+    The worlds' dimensions in folders beside them are not copied either. Raises SaveFailed if a file cannot be read,
+    OSError if one cannot be written, Stopped.
+    """
+    skipped = {name.split("/")[0] for name in level_names}
+    skipped |= {name + end for name in skipped for end in DIMENSIONS}
+    packer = _Packer("", progress)
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    root, tree = os.open(source, flags), NewTree(os.open(target, flags), owner)
+    try:
+        for found in packer.walk(root, skipped):
+            if stat.S_ISDIR(found.status.st_mode):
+                tree.enter(found.path.split("/"))
+            else:
+                packer.copy_to(tree, found)
+        tree.sync()
+    finally:
+        tree.close()
+        os.close(root)
+
+
 def verify(part: Path, level_name: str, progress: Progress) -> Verified:
     """Read an archive back: every checksum, and level.dat. Raises SaveFailed, Stopped."""
     try:
@@ -230,8 +260,11 @@ class _Packer:
             tuple(self.changing[:MAX_LISTED]),
         )
 
-    def walk(self, root: int) -> Iterator[_Source]:
-        """Yield the files beneath an open folder that are to be packed, and its empty folders."""
+    def walk(self, root: int, skipped: Container[str] = ()) -> Iterator[_Source]:
+        """Yield the files beneath an open folder that are to be packed, and its empty folders.
+
+        `skipped`: paths that are not looked at.
+        """
         with _OpenFolders() as folders:
             folders.push("", os.dup(root))
             self._list(folders)
@@ -242,6 +275,8 @@ class _Packer:
                     folders.pop()
                     continue
                 name = names.pop()
+                if prefix + name in skipped:
+                    continue
                 status = self._status(prefix + name, name, descriptor)
                 if status is None:
                     continue
@@ -277,6 +312,20 @@ class _Packer:
         self._unpacked += size
         self._done += found.status.st_size
         self._progress.update(self._done, self.total)
+
+    def copy_to(self, tree: NewTree, found: _Source) -> None:
+        """Copy a file of a world at rest. Raises SaveFailed if it cannot be read, OSError."""
+        try:
+            with _reading():
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                descriptor = os.open(found.name, flags, dir_fd=found.folder)
+            try:
+                with tree.create(found.path) as out:
+                    self._copy_content(descriptor, found.status.st_size, out)
+            finally:
+                os.close(descriptor)
+        except _Unreadable as unreadable:
+            self._leave_out(found.path, unreadable.error)
 
     def _copy(self, archive: zipfile.ZipFile, found: _Source) -> tuple[bool, int]:
         """Copy a file; return whether it was the same all the time, and its size. Raises _Unreadable."""
@@ -360,10 +409,15 @@ class _Packer:
         return len(names)
 
     def _leave_out(self, path: str, error: OSError) -> None:
-        """Note that a file is left out. Raises SaveFailed if it belongs to the world."""
-        in_world = path.split("/")[: len(self._level)] == self._level
+        """Note that a file is left out. Raises SaveFailed if it belongs to the world or one of its dimensions."""
+        parts = path.split("/")[: len(self._level)]
+        in_world = any(
+            parts == self._level[:-1] + [name + end]
+            for name in self._level[-1:]
+            for end in ("", *DIMENSIONS)
+        )
         readable = path.encode("utf-8", "replace").decode()
-        if in_world and error.errno != errno.EILSEQ:
+        if (in_world or not self._level) and error.errno != errno.EILSEQ:
             raise SaveFailed(f"{readable} cannot be read: {error.strerror}") from error
         self.left_out.append(readable)
 

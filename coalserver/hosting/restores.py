@@ -10,19 +10,18 @@ import json
 import logging
 import os
 import shutil
-import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from coalserver.hosting.archives import Archive, Limits, open_archive, unpack
-from coalserver.hosting.disk import check_space
+from coalserver.hosting.disk import check_space, measure
 from coalserver.hosting.level import InvalidLevel, read_level
 from coalserver.hosting.low_priority import Progress
-from coalserver.hosting.packing import new_file, read_level_of
+from coalserver.hosting.packing import copy_rest, read_level_of
 from coalserver.hosting.save_errors import SaveFailed, UnsafeArchive, failed
-from coalserver.hosting.saves import SavedGame, SavedGames, SaveKind
+from coalserver.hosting.saves import DEFAULT_LEVEL_NAME, SavedGame, SavedGames, SaveKind
 from coalserver.media.files import sync_directory, write_private
 
 log = logging.getLogger(__name__)
@@ -31,21 +30,6 @@ NEW, OLD, COMPLETE = "server.new", "old", "complete"
 #: How long the folders that restores have replaced stay at least, in seconds.
 OLD_SECONDS = 86_400
 OLD_STAMP = "%Y%m%dT%H%M%SZ"
-#: Small files of a server that an uploaded world does not have. They stay as they are.
-KEPT_FILES = (
-    "server.properties",
-    "eula.txt",
-    "ops.json",
-    "ops.txt",
-    "whitelist.json",
-    "white-list.txt",
-    "banned-players.json",
-    "banned-players.txt",
-    "banned-ips.json",
-    "banned-ips.txt",
-    "usercache.json",
-)
-MAX_KEPT_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +46,21 @@ def restore(
     progress: Progress,
     *,
     disk_free: int,
+    level_name: str = DEFAULT_LEVEL_NAME,
     owner: tuple[int, int] | None = None,
 ) -> Restored:
     """Replace the folder `server` of a world at rest by a saved game. `disk_free`: bytes that stay free.
 
-    What it replaces stays in `old` for a day at least. An uploaded world keeps the properties and the player lists
-    of the folder before. `owner`: (uid, gid) of all files. Raises UnknownSave, NoSpace, Stopped, and SaveFailed if
+    What it replaces stays in `old` for a day at least. An uploaded world replaces only the folder `level_name`, that
+    of the world until now: properties, player lists, plug-ins and mods are copied. `owner`: (uid, gid) of all
+    files. Raises UnknownSave, NoSpace, Stopped, and SaveFailed if
     the archive is damaged or the disk is full; then the folder is as before.
     """
     saved = games.get(save_id)
     recover_restore(games.folder)
     try:
         with games.open(save_id) as file, open_archive(file, Limits()) as archive:
-            _unpack(games, saved, archive, progress, disk_free, owner)
+            _unpack(games, saved, archive, progress, disk_free, level_name, owner)
         restored = Restored(save_id, saved.level_name)
         if games.server.is_dir():
             (games.folder / OLD).mkdir(mode=0o700, exist_ok=True)
@@ -128,41 +114,24 @@ def _unpack(
     archive: Archive,
     progress: Progress,
     disk_free: int,
+    level_name: str,
     owner: tuple[int, int] | None,
 ) -> None:
     """Unpack a saved game to `server.new`, durably. Raises SaveError, OSError."""
     read_level_of(archive, saved.level_name)
     progress.part(0, 40)
     needed = archive.read_through(progress)
-    check_space(games.folder, needed, disk_free)
-    progress.part(40, 100)
+    keeps_rest = saved.kind is SaveKind.UPLOAD and games.server.is_dir()
+    rest = measure(games.server, progress.check).bytes if keeps_rest else 0
+    check_space(games.folder, needed + rest, disk_free)
+    progress.part(40, 90)
     new = games.folder / NEW
     unpack(archive, new, progress, owner, total=needed)
-    if saved.kind is SaveKind.UPLOAD and games.server.is_dir():
-        _keep_files(games.server, new, owner)
+    progress.part(90, 100)
+    if keeps_rest:
+        copy_rest(games.server, new, (level_name, saved.level_name), progress, owner)
+    progress.update(1, 1)
     read_level(new / saved.level_name)
-
-
-def _keep_files(server: Path, new: Path, owner: tuple[int, int] | None) -> None:
-    """Copy the small files that an uploaded world does not have, durably. Raises OSError."""
-    for name in KEPT_FILES:
-        try:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            descriptor = os.open(server / name, flags)
-        except OSError:
-            continue
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_KEPT_BYTES:
-                continue
-            content = file.read(MAX_KEPT_BYTES)
-        if os.path.lexists(new / name):
-            continue
-        with new_file(new / name) as out:
-            out.write(content)
-            if owner:
-                os.fchown(out.fileno(), *owner)
-    sync_directory(new)
 
 
 def _swap(folder: Path) -> Restored | None:

@@ -194,6 +194,14 @@ def test_unreadable_file_of_the_world_fails_the_save(server, part, monkeypatch, 
     assert not part.exists()
 
 
+def test_unreadable_dimension_beside_the_world_fails_the_save(server, part, monkeypatch):
+    (server / "world_nether").mkdir()
+    (server / "world_nether" / "level.dat_old").write_text("x")
+    vanish_at(monkeypatch, server / "world_nether" / "level.dat_old", errno.EIO)
+    with pytest.raises(SaveFailed, match="world_nether/level.dat_old cannot be read"):
+        pack(server, part, "world", Progress())
+
+
 @pytest.mark.parametrize("path", ["ops.json", "plugins"])
 def test_other_unreadable_file_is_named(server, part, monkeypatch, path):
     vanish_at(monkeypatch, server / path, errno.EACCES)

@@ -1,5 +1,6 @@
 """Restores: the old folder or the new one, whatever happens in between."""
 
+import errno
 import logging
 import os
 import shutil
@@ -16,7 +17,15 @@ from coalserver.hosting.save_errors import NoSpace, SaveFailed, Stopped, Unknown
 from coalserver.hosting.saves import SavedGame, SavedGames, SaveKind, SaveRequest
 from tests.hosting.full_disk import full_disk
 from tests.hosting.test_saves import crash_at_every_step, make, upload
-from tests.hosting.zips import SAVED_FILES, Part, files_in, level_dat, make_server, make_zip
+from tests.hosting.zips import (
+    LEFT_OUT,
+    SAVED_FILES,
+    Part,
+    files_in,
+    level_dat,
+    make_server,
+    make_zip,
+)
 
 
 @pytest.fixture
@@ -104,13 +113,42 @@ def test_old_folder_is_deleted_without_following_links(games, saved, tmp_path):
     assert files_in(games.folder / "old") == set()
 
 
-def test_uploaded_world_keeps_properties_and_player_lists(games):
+def test_uploaded_world_replaces_the_world_only(games):
     (games.server / "eula.txt").symlink_to("/etc/hostname")
+    (games.server / "world_nether").mkdir()
+    (games.server / "world_nether" / "x").write_text("x")
+    (games.server / "plugins" / "empty").mkdir()
     uploaded = upload(games, make_zip([Part(b"Mine/level.dat", level_dat())]))
     assert put_back(games, uploaded) == Restored(uploaded.id, "Mine")
-    assert files_in(games.server) == {"Mine/level.dat", "server.properties", "ops.json"}
+    assert files_in(games.server) == {
+        "Mine/level.dat",
+        "server.properties",
+        "ops.json",
+        "plugins/Essentials.jar",
+        "plugins/empty/",
+    }
     assert (games.server / "ops.json").read_text() == "[]"
     assert (games.server / "ops.json").stat().st_mode & 0o777 == 0o600
+    again = upload(games, make_zip([Part(b"Mine/level.dat", level_dat()), Part(b"Mine/x", b"x")]))
+    put_back(games, again, level_name="Mine")
+    assert files_in(games.server) >= {"Mine/level.dat", "Mine/x", "plugins/Essentials.jar"}
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EIO, errno.ENOENT])
+def test_unreadable_file_beside_the_world_fails_the_restore_of_an_upload(games, monkeypatch, error):
+    uploaded = upload(games, make_zip([Part(b"Mine/level.dat", level_dat())]))
+    real = os.open
+
+    def fake_open(name, flags, *args, **options):
+        if name == "ops.json" and not flags & os.O_CREAT:
+            raise OSError(error, os.strerror(error))
+        return real(name, flags, *args, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(SaveFailed, match="ops.json cannot be read"):
+        patch.setattr(os, "open", fake_open)
+        put_back(games, uploaded)
+    assert files_in(games.server) == SAVED_FILES | LEFT_OUT
+    assert not (games.folder / "server.new").exists()
 
 
 def test_unknown_saved_game_changes_nothing(games, saved):
@@ -227,6 +265,23 @@ def test_full_disk_at_any_write_changes_nothing(games, saved):
         assert not (games.folder / "server.new").exists()
     assert writes > 20
     assert not is_old(games.server)
+
+
+def test_full_disk_at_any_write_of_an_uploads_restore_changes_nothing(games):
+    uploaded = upload(games, make_zip([Part(b"Mine/level.dat", level_dat())]))
+    for writes in range(1_000):
+        with full_disk(writes) as disk:
+            try:
+                put_back(games, uploaded)
+            except SaveFailed as error:
+                assert str(error) == "no space is left on the disk"
+        recover_restore(games.folder)
+        if not disk.full or (games.server / "Mine").exists():
+            break
+        assert files_in(games.server) == SAVED_FILES | LEFT_OUT
+        assert not (games.folder / "server.new").exists()
+    assert writes > 15
+    assert files_in(games.server) >= {"Mine/level.dat", "plugins/Essentials.jar", "ops.json"}
 
 
 def test_undone_restore_is_logged(games, saved, caplog):

@@ -128,6 +128,15 @@ SAVED_FILES = {
     "ops.json",
     "plugins/Essentials.jar",
 }
+#: What is not.
+LEFT_OUT = {
+    "world/session.lock",
+    "logs/latest.log",
+    "libraries/a/b.jar",
+    "versions/1/server.jar",
+    "cache/mojang.bin",
+    "server.jar",
+}
 
 
 def files_in(folder: Path) -> set[str]:
