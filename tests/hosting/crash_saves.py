@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from coalserver.hosting.low_priority import Progress
-from coalserver.hosting.restores import delete_old, recover_restore, restore
+from coalserver.hosting.restores import recover_restore, restore
 from coalserver.hosting.saves import SavedGames, SaveKind, SaveRequest
 
 CHANGING = ("open", "mkdir", "rename", "replace", "unlink", "rmdir", "fsync", "link", "truncate")
@@ -48,7 +48,6 @@ def pin(folder: Path) -> None:
 def recover(folder: Path) -> None:
     recover_restore(folder)
     SavedGames(folder).recover()
-    delete_old(folder, now=10**10)
 
 
 OPERATIONS: dict[str, Callable[[Path], None]] = {

@@ -136,8 +136,8 @@ def test_file_that_grows_all_the_time_ends(server, part):
 
     def grow() -> None:
         with path.open("ab", buffering=0) as file:
-            while not stop.is_set():
-                file.write(b"x" * 100_000)
+            while not stop.wait(0.001):
+                file.write(b"x" * 1_000)
 
     thread = threading.Thread(target=grow)
     thread.start()
