@@ -24,10 +24,17 @@ from coalserver import __version__
 from coalserver.core.ports import ENTRY_COUNTER, GAP_COUNTER_PREFIX, Batch, Counter, StoreFailed
 from coalserver.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
 from coalserver.domain.minecraft.world import World
+from coalserver.domain.text import one_line
 from coalserver.media.files import sync_directory
 from coalserver.media.images import FILE_PATTERN
 from coalserver.storage.codec import COUNTER_NAMES
-from coalserver.storage.data_directory import KEY_SIZE, DataDirectory, OperatorError
+from coalserver.storage.data_directory import (
+    KEY_NAME,
+    KEY_SIZE,
+    DataDirectory,
+    OperatorError,
+    find_key_problem,
+)
 from coalserver.storage.sqlite.schema import (
     NotAStore,
     StoreTooNew,
@@ -40,7 +47,7 @@ from coalserver.storage.sqlite.store import SqliteStore
 FORMAT = 1
 MANIFEST, MANIFEST_SIZE = "manifest.json", 2**27
 #: Files in a backup besides the database; no path can lead out of the data directory.
-MEMBER_PATTERN = re.compile(rf"keys/[A-Za-z0-9_-]{{1,64}}|screenshots/(?:{FILE_PATTERN.pattern})")
+MEMBER_PATTERN = re.compile(rf"keys/{KEY_NAME.pattern}|screenshots/(?:{FILE_PATTERN.pattern})")
 #: Added to counters if the replaced database is missing or unreadable: more than can have been counted since
 #: the backup, and few enough that clients with 32-bit ids survive several restores.
 COUNTER_LEAP, ENTRIES_LEAP = 10**6, 10**8
@@ -88,6 +95,7 @@ async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[st
             await store.backup(scratch / home.database.name)
             await asyncio.to_thread(check_file, scratch / home.database.name)
             await asyncio.to_thread(_link, home.screenshots, scratch / "screenshots")
+            await asyncio.to_thread(_copy_keys, home, scratch)
             size = await asyncio.to_thread(_pack, home, scratch, file)
         except NotAStore as error:
             raise OperatorError(
@@ -182,7 +190,7 @@ def read_manifest(file: Path) -> Mapping[str, Any]:
 
 def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
     parts = {home.database.name: scratch / home.database.name}
-    parts |= {f"keys/{key.name}": key for key in sorted(home.keys.glob("[!.]*"))}
+    parts |= {f"keys/{key.name}": key for key in sorted((scratch / "keys").iterdir())}
     shots = sorted((scratch / "screenshots").glob("[!.]*"))
     parts |= {f"screenshots/{shot.name}": shot for shot in shots}
     rows = {
@@ -207,6 +215,24 @@ def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
         part.unlink(missing_ok=True)
     sync_directory(file.parent)
     return file.stat().st_size
+
+
+def _copy_keys(home: DataDirectory, scratch: Path) -> None:
+    """Copy the keys next to the copy of the database. Raises OperatorError if no server would start with the two.
+
+    Files of another name or size are no keys: the directory belongs to the operator, who may keep copies in it.
+    """
+    problem = find_key_problem(scratch / home.database.name, home.keys)
+    if problem:
+        raise OperatorError(
+            f"No backup was written, since no server would start with it: {problem}."
+        )
+    copies = scratch / "keys"
+    copies.mkdir(mode=0o700)
+    for name in home.key_names():
+        key = (home.keys / name).read_bytes()
+        if len(key) == KEY_SIZE:
+            (copies / name).write_bytes(key)
 
 
 def _link(folder: Path, copy: Path) -> None:
@@ -281,7 +307,7 @@ def _manifest(tar: tarfile.TarFile, file: Path) -> Mapping[str, Any]:
         )
     if DataDirectory.DATABASE not in files:
         raise InvalidBackup("foreign", f"{file} is not a backup of coalserver: it has no database.")
-    return manifest
+    return {**manifest, "made": one_line(manifest["made"])}
 
 
 def _is_valid_row(row: Any) -> bool:
@@ -294,7 +320,7 @@ def _is_valid_row(row: Any) -> bool:
 
 
 def _damaged(file: Path, member: str, cause: str) -> InvalidBackup:
-    return InvalidBackup("damaged", f"{file} is damaged at {member}: {cause}.")
+    return InvalidBackup("damaged", f"{file} is damaged at {one_line(member)}: {cause}.")
 
 
 def _copy(content: IO[bytes], path: Path) -> str:
@@ -320,6 +346,9 @@ def _check(scratch: Path, manifest: Mapping[str, Any], file: Path) -> None:
     except StoreUnusable as error:
         code = "newer" if isinstance(error, StoreTooNew) else "damaged"
         raise InvalidBackup(code, f"The database in {file} cannot be used: {error}.") from error
+    problem = find_key_problem(scratch / DataDirectory.DATABASE, scratch / "keys")
+    if problem:
+        raise InvalidBackup("damaged", f"{file} cannot be restored: {problem}.")
 
 
 def _copy_replaced(home: DataDirectory, copy: Path) -> Path | None:

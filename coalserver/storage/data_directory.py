@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import sqlite3
@@ -14,6 +15,7 @@ from coalserver.media.files import sync_directory, write_private
 from coalserver.storage.sqlite.key_files import (
     has_rows_without_digests,
     key_digest,
+    key_digests,
     required_keys,
     save_key_digest,
 )
@@ -27,8 +29,13 @@ from coalserver.storage.sqlite.schema import (
 
 #: Size of a key in bytes.
 KEY_SIZE = 32
+#: Names of key files. Other files beside them, such as an operator's copies, are none.
+KEY_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 #: Larger databases are not checked at the start: about two seconds.
 MAX_CHECKED_BYTES = 256 << 20
+
+
+_KEY_REMEDY = "Put the right file back, or restore a backup with `coalserver restore`."
 
 
 class OperatorError(Exception):
@@ -117,7 +124,11 @@ class DataDirectory:
 
     def key_names(self) -> set[str]:
         """Return the names of the key files."""
-        return {path.name for path in self.keys.glob("[!.]*")}
+        return {
+            path.name
+            for path in self.keys.glob("*")
+            if KEY_NAME.fullmatch(path.name) and path.is_file()
+        }
 
     def load_key(self, name: str) -> bytes:
         """Return the key with this name; it is created at first use. Raises OperatorError.
@@ -136,15 +147,20 @@ class DataDirectory:
                 key = secrets.token_bytes(KEY_SIZE)
                 self.keys.mkdir(mode=0o700, exist_ok=True)
                 write_private(path, key)
+            except OSError as error:
+                raise OperatorError(
+                    f"{path} cannot be read: {error.strerror}. {_KEY_REMEDY}"
+                ) from None
             if len(key) != KEY_SIZE:
-                raise OperatorError(f"{path} is damaged: it has {len(key)} bytes, not {KEY_SIZE}.")
+                raise OperatorError(
+                    f"{path} is damaged: it has {len(key)} bytes, not {KEY_SIZE}. {_KEY_REMEDY}"
+                )
             digest = hashlib.sha256(key).digest()
             if known_digest is None and db:
                 save_key_digest(db, name, digest)
             elif known_digest and known_digest != digest:
                 raise OperatorError(
-                    f"{path} is not the key with which {self.database} was written. Put the right file back,"
-                    f" or restore a backup with `coalserver restore`."
+                    f"{path} is not the key with which {self.database} was written. {_KEY_REMEDY}"
                 )
         return key
 
@@ -186,7 +202,7 @@ class DataDirectory:
     def _missing_key(self, name: str) -> OperatorError:
         return OperatorError(
             f"{self.keys / name} is missing, and what was issued with this key would stop working."
-            f" Put the file back, or restore a backup with `coalserver restore`."
+            f" {_KEY_REMEDY}"
         )
 
     def _remedy(self) -> str:
@@ -276,6 +292,22 @@ class DataDirectory:
         number = by.decode("ascii", "replace").strip()
         holder = f"process {number}" if number.isdigit() else "another process"
         return f"{self.path} is in use by {holder}."
+
+
+def find_key_problem(database: Path, keys: Path) -> str | None:
+    """Return what keeps a server from starting with a database and the keys in a directory, or None."""
+    present = {path.name for path in keys.glob("*") if path.is_file()}
+    with _open_database(database) as db:
+        if db is None:
+            return None
+        digests = key_digests(db)
+        needed = required_keys(present) if has_rows_without_digests(db) else set(digests)
+    for name in sorted(needed):
+        if name not in present:
+            return f"keys/{name} is missing, and what was issued with this key would stop working"
+        if digests and hashlib.sha256((keys / name).read_bytes()).digest() != digests[name]:
+            return f"keys/{name} is not the key with which the database was written"
+    return None
 
 
 @contextmanager

@@ -52,6 +52,20 @@ async def test_other_key_is_refused_and_kept(home):
     assert (home.keys / "oauth").read_bytes() == b"k" * 32
 
 
+async def test_key_that_cannot_be_read_is_named_with_the_remedy(home):
+    await add(home, "chess")
+    (home.keys / "oauth").unlink()
+    (home.keys / "oauth").mkdir()
+    with pytest.raises(
+        OperatorError, match="keys/oauth cannot be read: Is a directory. .*restore a backup"
+    ):
+        await tags(home)
+    (home.keys / "oauth").rmdir()
+    (home.keys / "oauth").write_bytes(b"short")
+    with pytest.raises(OperatorError, match="keys/oauth is damaged.*restore a backup"):
+        await tags(home)
+
+
 async def test_key_that_is_needed_later_is_created_beside_rows(home):
     await add(home, "chess")
     with home.lock():

@@ -14,6 +14,13 @@ def key_digest(db: sqlite3.Connection, name: str) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
+def key_digests(db: sqlite3.Connection) -> dict[str, bytes]:
+    """Return the SHA-256 digests of all keys by their names; none before version 3."""
+    if version_of(db) < 3:
+        return {}
+    return {name: bytes(digest) for name, digest in db.execute("SELECT name, digest FROM key_file")}
+
+
 def save_key_digest(db: sqlite3.Connection, name: str, digest: bytes) -> None:
     """Record the digest of a key that has none. Does nothing before version 3."""
     if version_of(db) >= 3:
