@@ -109,6 +109,7 @@ class VersionCatalog:
         """Return what stands against a start, within some seconds. A jar that is there is not asked for again."""
         if version.kind is VersionKind.COMMAND:
             return await self._check_command(version)
+        version = self._known(version)
         needed, minecraft, fetch_error = version.java_version, version.minecraft, ""
         if version.id not in self._fetching and not await in_thread(
             lambda: self._is_cached(version)
@@ -153,6 +154,7 @@ class VersionCatalog:
 
     async def ensure_jar(self, version: Version, progress: Progress = lambda percent: None) -> Jar:
         """Return the checked jar of a version; it is fetched if it is missing or was changed. Raises VersionError."""
+        version = self._known(version)
         if version.jar:
             try:
                 return await self.store.check(version.jar, version.size)
@@ -289,8 +291,9 @@ class VersionCatalog:
             await in_thread(lambda: self.store.delete(sha256))
 
     def _known(self, version: Version) -> Version:
-        """Return the version as it is stored now."""
-        return version_by_name(self._core.state, version.name) or version
+        """Return the version as it is stored now, or as it was given if it was removed."""
+        stored = version_by_name(self._core.state, version.name)
+        return stored if stored is not None and stored.id == version.id else version
 
 
 def _removed() -> VersionError:

@@ -68,16 +68,17 @@ class JavaPlaces:
 
     def programs(self) -> Iterator[Path]:
         """Yield paths where a program `java` may be."""
-        for place in (*self.configured.split(","), self.java_home):
-            if place.strip():
-                yield from _programs_at(Path(place.strip()).expanduser())
-        yield from (Path(folder) / "java" for folder in self.path.split(os.pathsep) if folder)
-        folders = list(self.usual)
-        if self.home is not None:
-            folders += [self.home / name for name in HOME_FOLDERS]
-        for folder in folders:
+        for named in (*self.configured.split(","), self.java_home):
+            if named.strip():
+                yield from _programs_at(Path(named.strip()).expanduser())
+        for folder in self.path.split(os.pathsep):
+            # A program in whatever folder coalserver was started in is not Java.
+            if folder.startswith("/"):
+                yield Path(folder) / "java"
+        in_home = [self.home / name for name in HOME_FOLDERS] if self.home else []
+        for place in (*self.usual, *in_home):
             with suppress(OSError):
-                for one in sorted(folder.iterdir()):
+                for one in sorted(place.iterdir()):
                     yield one / "bin" / "java"
 
 

@@ -1,10 +1,15 @@
 """Which addresses versions are fetched from."""
 
 from ipaddress import ip_address, ip_network
+from socket import AF_INET, AF_INET6, SOCK_STREAM
 
 import pytest
 
-from coalserver.hosting.versions.addresses import AddressRules
+from coalserver.hosting.versions.addresses import (
+    AddressRefused,
+    AddressRules,
+    CheckingResolver,
+)
 from coalserver.hosting.versions.errors import VersionError, VersionErrorCode
 
 PUBLIC = ("1.1.1.1", "93.184.216.34", "2606:4700::1111", "64:ff9b::101:101", "::ffff:1.1.1.1")
@@ -123,3 +128,12 @@ def test_other_url_is_refused(url, reason):
         AddressRules().check_url(url)
     assert caught.value.code is VersionErrorCode.NOT_FETCHED
     assert reason in caught.value.reason
+
+
+async def test_address_of_a_socket_is_checked_last():
+    resolver = CheckingResolver(AddressRules())
+    with pytest.raises(AddressRefused, match="the address 127.0.0.1 is not public"):
+        resolver.open_socket((AF_INET, SOCK_STREAM, 0, "", ("127.0.0.1", 80)))
+    with pytest.raises(AddressRefused):
+        resolver.open_socket((AF_INET6, SOCK_STREAM, 0, "", ("::1", 80, 0, 0)))
+    resolver.open_socket((AF_INET, SOCK_STREAM, 0, "", ("1.1.1.1", 80))).close()

@@ -103,8 +103,9 @@ async def test_jar_by_address_is_fetched_and_remembered(versions):
     assert program.java_home == str(versions.javas / "17.0.15")
     assert program.minecraft == "1.20.4"
     assert (percents[0], percents[-1]) == (0, 100)
-    # It is not fetched again.
+    # It is not fetched again, whatever state of the version the caller has.
     assert await versions.catalog.prepare(stored, PLACE) == program
+    assert await versions.catalog.prepare(version, PLACE) == program
     assert versions.stand_in.requests == [("GET", "/server.jar")]
 
 

@@ -94,7 +94,10 @@ def test_missing_java_is_explained():
     assert describe([]) == "no Java"
 
 
-async def test_java_is_found_in_every_place(tmp_path):
+async def test_java_is_found_in_every_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_program(tmp_path / "relative" / "java", answer("16"))
+    make_program(tmp_path / "java", answer("15"))
     configured = make_program(tmp_path / "mine" / "bin" / "java", answer("21"))
     home = make_program(tmp_path / "home" / "bin" / "java", answer("11.0.1"))
     on_path = make_program(tmp_path / "bin" / "java", answer("1.8.0_1"))
@@ -103,7 +106,7 @@ async def test_java_is_found_in_every_place(tmp_path):
     places = JavaPlaces(
         configured=f"{tmp_path / 'missing'}, {configured.parent.parent}",
         java_home=str(home.parent.parent),
-        path=f"/nowhere{os.pathsep}{on_path.parent}",
+        path=os.pathsep.join(("/nowhere", "", "relative", str(on_path.parent))),
         usual=(tmp_path / "jvm", tmp_path / "missing"),
         home=tmp_path / "u",
     )

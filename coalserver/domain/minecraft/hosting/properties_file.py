@@ -240,6 +240,9 @@ def _lines(text: str) -> Iterator[_Line]:
         if not content or content.startswith(("#", "!")):
             yield _Line((texts[start],))
             continue
+        if len(content) == 1 and _is_continued(content):
+            # It means nothing, and versions of Java differ in what may follow.
+            continue
         while _is_continued(content):
             content = content[:-1]
             if at == len(texts):

@@ -1,4 +1,4 @@
-"""A reader of java.util.Properties by its specification, one character after another, independent of ours."""
+"""A reader of java.util.Properties as Java 17 and 25 have it, one character after another, independent of ours."""
 
 from collections.abc import Iterator
 
@@ -12,32 +12,30 @@ def _logical_lines(text: str) -> Iterator[str]:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     line = ""
     comment = backslash = False
-    skipping = new = True
+    skipping = True
     continuing = False
     for character in text:
         if skipping:
             if character in " \t\f" or (character == "\n" and not continuing):
                 continue
             skipping = continuing = False
-        if new:
-            new = False
-            if character in "#!":
-                comment = True
-                continue
+        if not line and not comment and character in "#!":
+            comment = True
+            continue
         if character != "\n":
             line += character
             backslash = character == "\\" and not backslash
         elif comment or not line:
-            line, comment, skipping, new, backslash = "", False, True, True, False
+            line, comment, skipping, backslash = "", False, True, False
         elif backslash:
             line, skipping, continuing, backslash = line[:-1], True, True, False
         else:
             yield line
-            line, skipping, new = "", True, True
+            line, skipping = "", True
+    # Java reads an empty key from a single backslash at the end of a file; that is left out here.
+    line = line[:-1] if backslash else line
     if line and not comment:
-        line = line[:-1] if backslash else line
-        if line:
-            yield line
+        yield line
 
 
 def _split(line: str) -> tuple[str, str]:

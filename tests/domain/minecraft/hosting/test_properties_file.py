@@ -191,6 +191,11 @@ def test_missing_end_of_the_last_line_does_not_swallow_new_lines():
         assert values.get("a", "b") == "b"
 
 
+def test_line_of_a_single_backslash_means_nothing():
+    assert read_properties("\\\n#a=1\n  \\\n  b=2\n\\\n") == {"b": "2"}
+    assert not set(written("\\\n#a=1\nc=2\n\\")) & {"a", "#a", ""}
+
+
 def test_texts_of_others_are_written_in_ascii_with_the_same_meaning():
     values = written("# Köln\nname=Köln \\é 😀 \\\\ö\nclé=1\n")
     assert values["name"] == "Köln é 😀 \\ö"
