@@ -57,12 +57,12 @@ _SLOTS = {"{v}": "(?P<v>.+)", "{k}": "(?P<k>.+?)", "{i}": r"(?P<i>\[.*\]|[^\[\s]
 
 #: Keys of phrases before 1.7, which are believed in that age's headers only: `was killed by {k}` is what plugins say.
 OLD_KEYS = "old."
-#: What a plugin's text has in the place of the killer: an article, a place after a name, the end of a text. The
-#: game writes the bare name of an entity.
+#: What a plugin's text has in the place of the killer: an article, a place after a name, the end or the rest of a text.
+#: The game writes the bare name of an entity.
 _NO_KILLER = re.compile(
     r"(?:an?|the|his|her|their|its|some|something|someone) .*"
     r"|[A-Z_]\w*(?: [A-Z]\w*)* (?:in|at|with|from|on|and|for|near|after|during)\b.*"
-    r"|.*[.!,;?]|.{129,}",
+    r"|.*[.!,;?]|.*(?:[:;] | [-–] | \+\d).*|.{129,}",
     re.DOTALL,
 )
 

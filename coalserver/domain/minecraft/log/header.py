@@ -131,6 +131,11 @@ def parse_header(line: str, *, nested: bool = False) -> Header | None:
     )
     if tail:
         half, level = split_tail(tail)
+    elif half and not logger and split_tail(half)[1].upper() in LEVELS:
+        # Arclight's `[10:00:00 INFO] [minecraft/DedicatedServer]`: the slash is the logger's.
+        logger = f"{thread}/{level}" if thread else level
+        half, level = split_tail(half)
+        thread = ""
     text = line[match.end() :]
     if text.startswith(SYSTEM_CHAT):
         text = text[len(SYSTEM_CHAT) :]

@@ -35,10 +35,12 @@ PLAYER_KINDS = frozenset(
 )
 #: Names of normal accounts. A death's phrase is enough to believe in a player of such a name.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_]{3,16}")
+#: The game's reports on a player, in which only a rank or a team stands beside the name.
+_REPORT_KINDS = PLAYER_KINDS - {LineKind.CHAT, LineKind.CHANNEL, LineKind.EMOTE}
 #: The possible beginnings of a death phrase.
 _DEATH_WORDS = re.compile(rf" (?=(?:{'|'.join(sorted(FIRST_WORDS))})\b)")
 _NAME_SEPARATORS = re.compile(r"[\s\[\]()<>{}|~]+")
-_SAY_COMMAND = re.compile(r"\[([^\]]+)\] (.+)", re.DOTALL)
+_SAY_COMMAND = re.compile(r"\[([^\[\]]+|\[[^\[\]]{1,32}\] ?[^\[\]]{1,32})\] (.+)", re.DOTALL)
 #: Connections of proxies, whose lines begin with a player's name in brackets.
 _PROXY_LINE = re.compile(
     r"\[[^\]]*\] (?:<->|->|<-|disconnected with: |executed command: )"
@@ -47,6 +49,12 @@ _PROXY_LINE = re.compile(
 _BRACKETED = re.compile(r"\[([^\[\]]{1,32})\]|\(([^()]{1,32})\)|\{([^{}]{1,32})\}")
 #: A rank without brackets, before a name.
 _BARE_RANK = re.compile(r"[^\s\[\]():»>➤|,.!?'\"]{1,16}")
+#: What a team can put behind a name without brackets.
+_SYMBOLS = re.compile(r"[^\w\s\[\]():»➤><|,.!?'\"]{1,8}")
+#: Of a line that ends a name with one of these, the rest is a text about it.
+_FOREIGN_NAME = re.compile(r"[:»➤|<>]|.{33}", re.DOTALL)
+#: Words before a name that make a report or a private message of it.
+_PREPOSITIONS = frozenset(("by", "for", "from", "of", "to", "with"))
 #: `CoreProtect`: the name of a plugin.
 _PLUGIN_NAME = re.compile(r".*[a-z][A-Z]|.*[/\\:|]|.*\d\.\d")
 _NOT_PLAYERS = words("not_players.txt")
@@ -81,6 +89,8 @@ def resolve_players(
     normal account, become UNKNOWN. What chat plugins write of an online player becomes a chat.
     """
     kind = parsed.kind
+    if kind is LineKind.LOGGED_IN:
+        return _as_unknown(parsed) if _FOREIGN_NAME.search(parsed.username) else parsed
     if kind is LineKind.UNKNOWN:
         if len(parsed.text) > MAX_TEXT_LENGTH and parsed.source is not Source.CHAT:
             return parsed
@@ -96,11 +106,27 @@ def resolve_players(
     if kind is LineKind.CHANNEL:
         match = _SAY_COMMAND.fullmatch(parsed.text)
         if match is not None and match[1] in players:
-            return _with_text(parsed, _say_command(match[1], match[2]))
+            return _with_text(parsed, _say_command(match[1], match[1], match[2]))
     if kind in PLAYER_KINDS and parsed.username not in players:
-        username = resolve_player(parsed.display_name, players)
-        return parsed._replace(username=username) if username else parsed
+        return _with_known_name(parsed, players)
     return parsed
+
+
+def _with_known_name(parsed: ParsedLine, players: Container[str]) -> ParsedLine:
+    """Return the line with the username that its displayed name contains.
+
+    Without one, the line keeps the name it has. A report with other words beside the name becomes UNKNOWN; who writes
+    in a channel, which may be that of another chat, is a player only if known.
+    """
+    if parsed.kind in _REPORT_KINDS:
+        username = decorated_player(parsed.display_name, players)
+        if not username and not parsed.username:
+            return _as_unknown(parsed)
+    else:
+        username = resolve_player(parsed.display_name, players)
+        if not username and parsed.kind is LineKind.CHANNEL and parsed.text[:1] == "[":
+            return parsed._replace(username="")
+    return parsed._replace(username=username) if username else parsed
 
 
 def _is_plain_name(name: str) -> bool:
@@ -116,8 +142,11 @@ def _parse_with_players(
         return None
     # Whatever the words imitate.
     say_match = _SAY_COMMAND.fullmatch(text) if text[:1] == "[" else None
-    if say_match is not None and say_match[1] in players:
-        return _say_command(say_match[1], say_match[2])
+    if say_match is not None:
+        name = say_match[1]
+        username = decorated_player(name, players) if name[:1] == "[" else name
+        if username in players:
+            return _say_command(username, name, say_match[2])
     if source is Source.CHAT:
         return _parse_plugin_chat(parsed, online)
     if source is Source.GAME:
@@ -158,14 +187,16 @@ def decorated_player(display_name: str, players: Container[str]) -> str:
         return display_name
     name = display_name.strip()
     while (match := _BRACKETED.match(name)) is not None:
-        if not _is_rank(match):
+        if not _is_rank(match, players):
             return ""
         name = name[match.end() :].lstrip()
     while name[-1:] in ("]", ")", "}"):
         match = next((m for m in _BRACKETED.finditer(name) if m.end() == len(name)), None)
-        if match is None or not _is_rank(match):
+        if match is None or not _is_rank(match, players):
             return ""
         name = name[: match.start()].rstrip()
+    while (space := name.rfind(" ")) > 0 and _SYMBOLS.fullmatch(name, space + 1):
+        name = name[:space]
     name = name.lstrip("~")
     if name in players:
         return name
@@ -175,10 +206,12 @@ def decorated_player(display_name: str, players: Container[str]) -> str:
     return ""
 
 
-def _is_rank(match: re.Match[str]) -> bool:
-    """Return whether the text in brackets can be a rank or a team, and is no plugin's name."""
+def _is_rank(match: re.Match[str], players: Container[str]) -> bool:
+    """Return whether the text in brackets can be a rank or a team, and is no plugin's name and no player's `/say`."""
     text = match[match.lastindex or 0]
-    return not _PLUGIN_NAME.match(text) and text.strip().casefold() not in _PLUGINS
+    if _PLUGIN_NAME.match(text) or text.strip().casefold() in _PLUGINS:
+        return False
+    return not any(word in players for word in _WORD.findall(text))
 
 
 def _parse_plugin_chat(parsed: ParsedLine, online: Container[str]) -> ParsedText | None:
@@ -187,6 +220,8 @@ def _parse_plugin_chat(parsed: ParsedLine, online: Container[str]) -> ParsedText
     The name stands before a separator, after a prefix of any kind; only brackets may stand between.
     """
     text = parsed.text
+    if parsed.level not in EVIDENCE[LineKind.DEATH].levels:
+        return None
     for separator in _CHAT_SEPARATOR.finditer(text.partition("\n")[0], 0, MAX_NAME_LENGTH):
         if separator[0] == "→" or separator[0].endswith(("->", "=>")):
             return None
@@ -197,6 +232,8 @@ def _parse_plugin_chat(parsed: ParsedLine, online: Container[str]) -> ParsedText
             "",
         )
         if name:
+            if head.count("[") > head.count("]") or _is_about(bare, name, online):
+                return None
             chat, *more = text[separator.end() :].lstrip(" ").split("\n")
             if not chat:
                 return None
@@ -205,6 +242,14 @@ def _parse_plugin_chat(parsed: ParsedLine, online: Container[str]) -> ParsedText
             chat = "\n".join((chat, *more))
             return LineKind.CHANNEL, {"username": name, "display_name": head, "chat": chat}
     return None
+
+
+def _is_about(head: str, name: str, online: Container[str]) -> bool:
+    """Return whether the words before a name make of it what somebody sends or reports, not what its player says."""
+    before = _WORD.findall(head[: head.rindex(name)])
+    return any(word in online for word in before) or (
+        bool(before) and before[-1].casefold() in _PREPOSITIONS
+    )
 
 
 def _blanks(match: re.Match[str]) -> str:
@@ -223,8 +268,12 @@ def _last_words(text: str) -> list[str]:
     return [word for word in (last[0], marked, spaced) if word]
 
 
-def _say_command(name: str, text: str) -> ParsedText:
-    return LineKind.SAY_COMMAND, {"username": name, "display_name": name, "chat": text}
+def _say_command(username: str, display_name: str, text: str) -> ParsedText:
+    return LineKind.SAY_COMMAND, {
+        "username": username,
+        "display_name": display_name,
+        "chat": text,
+    }
 
 
 def _as_unknown(parsed: ParsedLine) -> ParsedLine:

@@ -75,6 +75,44 @@ def test_display_name_resolves_to_the_only_player_in_it(display_name, username):
         ("[Steve] Alex left the game", LineKind.SAY_COMMAND, "Steve"),
         ("[Herobrine] Alex left the game", LineKind.UNKNOWN, ""),
         ("[DiscordSRV] Steve joined the game", LineKind.UNKNOWN, ""),
+        ("[Alex Admin] Steve was slain by Zombie", LineKind.UNKNOWN, ""),
+        ("[Admin Alex] Steve lost connection: x", LineKind.UNKNOWN, ""),
+        ("[Admin Alex] Steve has made the advancement [x]", LineKind.UNKNOWN, ""),
+        ("[Alex -> Herobrine] Steve joined the game", LineKind.UNKNOWN, ""),
+        # `/say` of a player in a team.
+        ("[[Admin] Steve] hello", LineKind.SAY_COMMAND, "Steve"),
+        ("[[Admin]Steve] Alex left the game", LineKind.SAY_COMMAND, "Steve"),
+        ("[[Admin] Steve] <Alex> hello", LineKind.SAY_COMMAND, "Steve"),
+        ("[[Admin] Herobrine] Steve left the game", LineKind.UNKNOWN, ""),
+        # Other words beside the name.
+        ("Alex: Steve joined the game", LineKind.UNKNOWN, ""),
+        ("Herobrine: Steve left the game", LineKind.UNKNOWN, ""),
+        ("Herobrine » Steve lost connection: x", LineKind.UNKNOWN, ""),
+        ("Unknown command: Steve left the game", LineKind.UNKNOWN, ""),
+        ("You whisper to Alex: Steve left the game", LineKind.UNKNOWN, ""),
+        ("3 minutes ago Steve left the game", LineKind.UNKNOWN, ""),
+        ("Welcome Steve joined the game", LineKind.UNKNOWN, ""),
+        ("Steve has joined the game", LineKind.UNKNOWN, ""),
+        ("Note: Steve has made the advancement [x]", LineKind.UNKNOWN, ""),
+        (
+            "Herobrine: Steve[/192.0.2.1:5] logged in with entity id 1 at (1.0, 2.0, 3.0)",
+            LineKind.UNKNOWN,
+            "",
+        ),
+        (
+            "Odd Name[/192.0.2.1:5] logged in with entity id 1 at (1.0, 2.0, 3.0)",
+            LineKind.LOGGED_IN,
+            "Odd Name",
+        ),
+        ("Admin Steve joined the game", LineKind.JOINED, "Steve"),
+        ("★ Steve ★ left the game", LineKind.LEFT, "Steve"),
+        # The rest of a plugin's text in the place of the killer.
+        ("Steve was slain by Zombie: lost 5 coins", LineKind.UNKNOWN, ""),
+        ("Steve was slain by Zombie - lost 5 coins", LineKind.UNKNOWN, ""),
+        ("Steve was slain by Zombie +5 xp", LineKind.UNKNOWN, ""),
+        # Of a bridge to another chat: no player.
+        ("[Discord] <Herobrine> hello", LineKind.CHANNEL, ""),
+        ("-> [Red] <Herobrine> hello", LineKind.CHANNEL, "Herobrine"),
         # Proxies.
         ("[Steve] <-> ServerConnector [lobby] has connected", LineKind.UNKNOWN, ""),
         ("[/192.0.2.1:5|Steve] <-> InitialHandler has connected", LineKind.UNKNOWN, ""),
@@ -114,13 +152,36 @@ def test_report_on_a_player_from_another_thread_is_not_believed(thread, text):
         ("Steve -> Alex: psst", "", ""),
         ("Steve:", "", ""),
         ("Alex: not online", "", ""),
+        # Private messages and reports about a player.
+        ("[Steve » Bob] psst", "", ""),
+        ("Bob to Steve: psst", "", ""),
+        ("Alex Steve: psst", "Alex Steve", "psst"),
+        ("Frank2 Steve: psst", "", ""),
+        ("From Steve: psst", "", ""),
+        ("Blocked message from Steve: rude", "", ""),
     ],
 )
 def test_line_of_a_chat_plugin_is_what_the_player_says(text, prefix, chat):
     parsed = parse_text_line(text, "[10:32:55] [Async Chat Thread - #0/INFO]: ")
-    parsed = resolve_players(parsed, PLAYERS, {"Steve"})
+    parsed = resolve_players(parsed, PLAYERS, {"Steve", "Frank2"})
     assert (parsed.username, parsed.display_name, parsed.chat) == (chat and "Steve", prefix, chat)
     assert parsed.kind is (LineKind.CHANNEL if chat else LineKind.UNKNOWN)
+
+
+@pytest.mark.parametrize("level", ["WARN", "ERROR", "DEBUG"])
+def test_warning_of_a_chat_plugin_is_no_chat(level):
+    header = f"[10:32:55] [Async Chat Thread - #0/{level}]: "
+    parsed = parse_text_line("Could not pass event AsyncPlayerChatEvent to Steve: hello", header)
+    assert resolve_players(parsed, PLAYERS, PLAYERS).kind is LineKind.UNKNOWN
+
+
+@pytest.mark.parametrize("day", ["", "2026-09-25 "])
+@pytest.mark.parametrize(
+    "logger", ["minecraft/DedicatedServer", "Minecraft", "n.m.s.d.DedicatedServer"]
+)
+def test_level_before_a_logger_with_a_slash_is_read(day, logger):
+    parsed = parse_text_line("Steve joined the game", f"[{day}10:32:55 INFO] [{logger}]: ")
+    assert (parsed.kind, parsed.level) == (LineKind.JOINED, "INFO")
 
 
 def test_line_of_another_thread_is_no_chat_of_a_plugin():
@@ -150,3 +211,5 @@ def test_unambiguous_line_stays_unchanged():
 def test_long_line_is_resolved_in_linear_time():
     parsed = parse_text_line("[a] Steve" + " was" * 200_000)
     assert resolve_players(parsed, PLAYERS, PLAYERS) == parsed
+    parsed = parse_text_line("Herobrine" + " ★" * 900 + " left the game")
+    assert resolve_players(parsed, PLAYERS, PLAYERS).kind is LineKind.UNKNOWN
