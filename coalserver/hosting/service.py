@@ -36,6 +36,7 @@ from coalserver.hosting.context import HostingContext
 from coalserver.hosting.figures import FigureReader
 from coalserver.hosting.options import HostingOptions, build_catalog
 from coalserver.hosting.segments import ConsoleLine
+from coalserver.hosting.world_process import WorldProcess
 from coalserver.hosting.world_task import WorldTask
 from coalserver.storage.data_directory import OperatorError
 
@@ -201,7 +202,13 @@ class WorldHosting(Hosting):
         raise DomainError(ErrorCode.ORDER_REFUSED, refusal=refusal)
 
     def figures(self, world_id: int) -> Figures:
-        return self._figures.get(world_id, Figures())
+        process = self.process(world_id)
+        child = process.state.child if process is not None and not process.ended else None
+        if child is None:
+            return Figures()
+        found = self._figures.get(world_id)
+        # Of this process: another one has not been measured yet.
+        return found if found and found.pid == child["pid"] else Figures(pid=child["pid"])
 
     async def console(
         self, world_id: int, after: int | None, size: int
@@ -210,6 +217,11 @@ class WorldHosting(Hosting):
         if world is None:
             return [], after or 0
         return await world.console.lines(after, size)
+
+    def process(self, world_id: int) -> WorldProcess | None:
+        """Return the process of a world, or None if it has none."""
+        world = self._worlds.get(world_id)
+        return world.process if world is not None else None
 
     # Measuring
 
