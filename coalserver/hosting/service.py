@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 #: Between two measurements.
 MEASURE_SECONDS = 10.0
+#: The server listens after so many seconds, whatever earlier processes do.
+RECOVER_SECONDS = 5.0
 #: After a failure of a world's task it starts anew.
 RETRY_SECONDS = 5.0
 #: Seconds for which tasks may take to leave their worlds to the keepers.
@@ -88,6 +90,11 @@ class WorldHosting(Hosting):
         state.watch(ConsoleCommand, self._on_command)
         for world in self._core.query(all_hosted_worlds):
             self._drive(world.id)
+        # A process that has to be ended may take longer; its world waits for that by itself.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RECOVER_SECONDS):
+                for one in [*self._worlds.values()]:
+                    await one.recovered.wait()
         if self._worlds and os.geteuid() == 0 and self._context.user is None:
             log.warning("Hosted worlds run as root; hosting_user names another user for them.")
         self._measuring = asyncio.create_task(self._measure_forever())

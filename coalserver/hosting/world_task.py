@@ -105,6 +105,8 @@ class WorldTask:
         self.console = Console(context.core, world_id, self.files.run, context.zone)
         self.process: WorldProcess | None = None
         self._context, self._core = context, context.core
+        #: Set when it is known what is left of an earlier run.
+        self.recovered = asyncio.Event()
         self._news = asyncio.Event()
         self._port_retried = False
         self._pinged_at = self._asked_at = self._answered_at = 0.0
@@ -135,7 +137,10 @@ class WorldTask:
 
     async def run(self) -> None:
         """Drive the world until coalserver ends."""
-        await self._recover()
+        try:
+            await self._recover()
+        finally:
+            self.recovered.set()
         while not self._context.leaving:
             status = self._run.status
             if self.process is not None and status not in WITH_PROCESS:
