@@ -125,6 +125,7 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
     runner = (ParkingRunner if config.park_polls else ConnectionRunner)(
         build_application(app_context),
         max_connections=connections,
+        unlimited=config.trusted_proxies + config.limits_exempt,
         access_log=None,
         # A closed connection cancels its handler, which frees parked requests. Executed commands
         # stay executed.

@@ -6,6 +6,7 @@ This relies on private members of aiohttp's `RequestHandler`: `_manager`, `_requ
 
 import asyncio
 import logging
+from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from coalserver.domain.text import one_line
 from coalserver.observability.limited_log import LimitedLog
+from coalserver.web.addresses import Network, is_in, limited_network, unmapped
 from coalserver.web.base_path import BASE_PATH, with_base_path_removed
 from coalserver.web.responses import RawResponse
 
@@ -38,14 +40,29 @@ _REFUSED = (
 
 
 class ConnectionServer(web.Server):
-    """aiohttp's server with a limit of its connections; 0: none."""
+    """aiohttp's server with a limit of its connections; 0: none.
+
+    One address, of IPv6 its /64, may hold half of them, so that one client cannot keep all others out.
+    """
 
     max_connections = 0
+    #: Networks of which each address may hold any number: proxies, and those that no limit of use concerns.
+    unlimited: tuple[Network, ...] = ()
+    #: Open connections by the address.
+    held: Counter[str]
     malformed_log: LimitedLog
     refused_log: LimitedLog
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
+
+    def find_refusal(self, network: str) -> str:
+        """Return why a connection that was just accepted is refused, for the log; empty if it is not."""
+        if len(self.connections) > self.max_connections:
+            return f"{self.max_connections} are open, as many as the limit of open files allows"
+        if network and self.held[network] > (self.max_connections + 1) // 2:
+            return f"{network} holds half of the {self.max_connections} possible ones"
+        return ""
 
 
 class ConnectionRunner(web.AppRunner):
@@ -53,16 +70,26 @@ class ConnectionRunner(web.AppRunner):
 
     server_class: type[ConnectionServer] = ConnectionServer
 
-    def __init__(self, app: web.Application, *, max_connections: int = 0, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        app: web.Application,
+        *,
+        max_connections: int = 0,
+        unlimited: tuple[Network, ...] = (),
+        **kwargs: Any,
+    ) -> None:
         # `content_encoding` decompresses bodies.
         super().__init__(app, auto_decompress=False, **kwargs)
         self._max_connections = max_connections
+        self._unlimited = unlimited
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
         server.__class__ = self.server_class
         assert isinstance(server, ConnectionServer)
         server.max_connections = self._max_connections
+        server.unlimited = self._unlimited
+        server.held = Counter()
         base_path = self.app.get(BASE_PATH, "")
         if base_path and server.request_factory is not None:
             server.request_factory = with_base_path_removed(server.request_factory, base_path)
@@ -74,22 +101,33 @@ class ConnectionRunner(web.AppRunner):
 class Connection(RequestHandler):
     """A connection that is refused above the limit, and that logs a malformed request in one line."""
 
-    __slots__ = ()
+    __slots__ = ("_network",)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._network = ""
         super().connection_made(transport)
         server = self._manager
         if not isinstance(server, ConnectionServer) or not server.max_connections:
             return
-        if len(server.connections) > server.max_connections:
-            assert isinstance(transport, asyncio.WriteTransport)
-            transport.write(_REFUSED)
+        peer = self.peername
+        address = unmapped(peer[0]) if isinstance(peer, tuple) else ""
+        if not is_in(address, server.unlimited):
+            self._network = limited_network(address)
+            server.held[self._network] += 1
+        refusal = server.find_refusal(self._network)
+        # The transports of uvloop are none of asyncio's classes.
+        if refusal and self.transport is not None:
+            self.transport.write(_REFUSED)
             self.force_close()
-            server.refused_log.log(
-                "",
-                "New connections are refused: %d are open, as many as the limit of open files allows.",
-                server.max_connections,
-            )
+            server.refused_log.log("", "New connections are refused: %s.", refusal)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        server = self._manager
+        if self._network and isinstance(server, ConnectionServer):
+            server.held[self._network] -= 1
+            if server.held[self._network] <= 0:
+                del server.held[self._network]
+        super().connection_lost(exc)
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """Close the connection after its current request; without one at once.

@@ -1,11 +1,9 @@
 """Contexts: what the APIs of one process share, and one request with its caller."""
 
-import ipaddress
 import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,6 +12,7 @@ from aiohttp import web
 from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.engine import Core
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.addresses import Network, is_in, limited_network, unmapped
 from coalserver.web.streaming.render_cache import RenderCache
 from coalserver.web.streaming.tickets import Tickets
 from coalserver.web.streaming.timers import Timers
@@ -48,7 +47,7 @@ class AppContext:
     #: The path of `base_url` without a slash at its end; empty without one. See `base_path`.
     base_path: str = field(init=False)
     #: Networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` headers are trusted.
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     #: Services that only some APIs need, by class: see `service`.
     services: Mapping[type, Any] = field(default_factory=dict)
     render_cache: RenderCache = field(default_factory=RenderCache)
@@ -124,34 +123,24 @@ class RequestContext:
     @property
     def is_from_proxy(self) -> bool:
         """Whether the request comes from a trusted proxy."""
-        return self._is_trusted(_unmapped(self.request.remote or ""))
+        return self._is_trusted(unmapped(self.request.remote or ""))
 
     @property
     def address(self) -> str:
         """The client's IP address: the peer's, or the one a trusted proxy reports."""
-        peer = _unmapped(self.request.remote or "")
+        peer = unmapped(self.request.remote or "")
         if not self._is_trusted(peer):
             return peer
         hops = self.request.headers.get("X-Forwarded-For", "").split(",")
         for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
             if not self._is_trusted(hop):
-                return _unmapped(hop)
+                return unmapped(hop)
         return peer
 
     @property
     def network(self) -> str:
-        """The client's address as limits count it: an IPv4 address, or the /64 network of an IPv6 address.
-
-        One subscriber usually has a whole /64.
-        """
-        address = self.address
-        if ":" not in address:
-            return address
-        try:
-            ip = ipaddress.IPv6Address(address.partition("%")[0])
-        except ValueError:
-            return address
-        return str(ip.ipv4_mapped or ipaddress.IPv6Network((int(ip), 64), strict=False))
+        """The client's address as limits count it: an IPv4 address, or the /64 network of an IPv6 address."""
+        return limited_network(self.address)
 
     @property
     def public_url(self) -> str:
@@ -166,20 +155,7 @@ class RequestContext:
         return f"{scheme}://{host if _HOST.fullmatch(host) else FALLBACK_HOST}"
 
     def _is_trusted(self, address: str) -> bool:
-        if not self.app.trusted_proxies:
-            return False
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        ip = getattr(ip, "ipv4_mapped", None) or ip
-        return any(ip in network for network in self.app.trusted_proxies)
-
-
-def _unmapped(address: str) -> str:
-    """Return an IPv4 address without the prefix by which a socket for IPv6 and IPv4 reports it (RFC 4291, 2.5.5.2)."""
-    mapped = address[:7].lower() == "::ffff:" and "." in address
-    return address[7:] if mapped else address
+        return is_in(address, self.app.trusted_proxies)
 
 
 def int_query_param(ctx: RequestContext, name: str, default: int, low: int, high: int) -> int:

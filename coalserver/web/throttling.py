@@ -1,6 +1,5 @@
 """Limits on failures, so that nothing can be guessed by trying, and limits of use by token buckets."""
 
-import ipaddress
 import logging
 import math
 import time
@@ -9,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from enum import StrEnum, auto
-from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, NoReturn
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.addresses import Network, is_in
 
 if TYPE_CHECKING:
     from coalserver.web.context import RequestContext
@@ -171,7 +170,7 @@ class UseLimiter:
     def __init__(
         self,
         rates: Mapping[UseLimit, Rate] = DEFAULT_RATES,
-        exempt: Iterable[IPv4Network | IPv6Network] = (),
+        exempt: Iterable[Network] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._buckets = {kind: Buckets(rate) for kind, rate in rates.items() if rate.count}
@@ -245,21 +244,12 @@ class UseLimiter:
         if forwarded and not ctx.is_from_proxy:
             self._log_proxy(request.remote or "")
         address = ctx.address
-        network = "" if self._is_exempt(address) else ctx.network
+        network = "" if is_in(address, self._exempt) else ctx.network
         if not forwarded:
             self._networks[request.remote] = network
             if len(self._networks) > MAX_BUCKETS:
                 self._networks.popitem(last=False)
         return network
-
-    def _is_exempt(self, address: str) -> bool:
-        if not self._exempt:
-            return False
-        try:
-            ip = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        return any(ip in network for network in self._exempt)
 
     def _log_proxy(self, peer: str) -> None:
         """Log, once for each proxy, that all its users count as one address."""

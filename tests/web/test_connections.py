@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import sys
+from ipaddress import ip_network
 
 import pytest
 from aiohttp import web
@@ -66,6 +68,74 @@ async def test_connection_above_the_limit_is_refused_and_logged_once(
         assert [record.levelname for record in caplog.records] == ["WARNING"]
     finally:
         writer.close()
+        await runner.cleanup()
+
+
+@RUNNERS
+@pytest.mark.skipif(sys.platform == "win32", reason="uvloop does not run on Windows")
+def test_connection_above_the_limit_is_refused_on_the_loop_of_the_server(
+    runner_class: type[ConnectionRunner], caplog: pytest.LogCaptureFixture
+) -> None:
+    import uvloop
+
+    async def refuse() -> None:
+        runner = runner_class(web.Application(), access_log=None, max_connections=1)
+        port = await start(runner)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            assert (await send(port, b"")).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        finally:
+            writer.close()
+            await runner.cleanup()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:
+        loop.run(refuse())
+    [record] = caplog.records
+    assert record.getMessage().startswith("New connections are refused: 1 are open")
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@RUNNERS
+async def test_one_address_cannot_hold_all_connections(
+    runner_class: type[ConnectionRunner], caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = runner_class(web.Application(), access_log=None, max_connections=6)
+    port = await start(runner)
+    local = ("127.0.0.2", 0)
+    held = [await asyncio.open_connection("127.0.0.1", port, local_addr=local) for _ in range(3)]
+    try:
+        refused, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=local)
+        assert (await refused.read()).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        writer.close()
+        assert (await send(port, GET)).startswith(b"HTTP/1.1 404")
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        # A connection that ends makes room for the next one.
+        held[0][1].close()
+        async with asyncio.timeout(10):
+            while runner.server.held["127.0.0.2"] == 3:
+                await asyncio.sleep(0.01)
+        held.append(await asyncio.open_connection("127.0.0.1", port, local_addr=local))
+        held[-1][1].write(GET)
+        assert (await held[-1][0].read()).startswith(b"HTTP/1.1 404")
+    finally:
+        for _, writer in held:
+            writer.close()
+        await runner.cleanup()
+
+
+@RUNNERS
+async def test_a_proxy_may_hold_all_connections(runner_class: type[ConnectionRunner]) -> None:
+    networks = (ip_network("127.0.0.1"),)
+    runner = runner_class(web.Application(), access_log=None, max_connections=3, unlimited=networks)
+    port = await start(runner)
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+    try:
+        assert (await send(port, GET)).startswith(b"HTTP/1.1 404")
+    finally:
+        for _, writer in held:
+            writer.close()
         await runner.cleanup()
 
 
