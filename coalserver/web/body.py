@@ -1,4 +1,7 @@
-"""Request bodies: read, parsed and validated before the handler runs."""
+"""Request bodies: read, parsed and validated before the handler runs.
+
+This relies on a private member of aiohttp's `BaseRequest`: `_client_max_size`. setup.cfg pins aiohttp's minor version.
+"""
 
 import asyncio
 import re
@@ -14,7 +17,7 @@ from marshmallow import ValidationError
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.context import AppContext, RequestContext
-from coalserver.web.schemas import AnyJson, BodySchema
+from coalserver.web.schemas import MAX_PLAIN_BYTES, AnyJson, BodySchema, Loader
 
 #: Levels of nesting; orjson cannot dump more than 254.
 MAX_DEPTH = 64
@@ -40,6 +43,7 @@ async def read_body(
 ) -> tuple[dict[str, Any], bytes]:
     """Return the body as the schema loads it, and its bytes. An empty body counts as `{}`.
 
+    A body larger than any that the schema accepts is refused before it is parsed.
     Raises INVALID_REQUEST, or aiohttp's 413 and 415 for a body that is too large or of another media type.
     """
     request = ctx.request
@@ -48,7 +52,7 @@ async def read_body(
         # Most bodies have arrived with the head.
         raw = content.read_nowait()
     else:
-        raw = await read_bytes(request)
+        raw = await read_bytes(request, schema.max_body_bytes)
     try:
         if len(raw) > LARGE_BODY_BYTES:
             async with ctx.app.per_process(LargeBodies).turn(ctx.network):
@@ -81,8 +85,16 @@ class LargeBodies:
                 await asyncio.sleep(time.perf_counter() - started)
 
 
-async def read_bytes(request: web.Request) -> bytes:
-    """Return the bytes of a body, decompressed. Raises INVALID_REQUEST, or a 413 for a body that is too large."""
+async def read_bytes(request: web.Request, max_bytes: int = MAX_PLAIN_BYTES) -> bytes:
+    """Return the bytes of a body, decompressed.
+
+    Raises INVALID_REQUEST, or a 413 for a body above `max_bytes` or the limit of the application.
+    """
+    # The limit of `Request.read`, which also counts what is decompressed.
+    request._client_max_size = min(request._client_max_size, max_bytes)
+    length = 0 if "Content-Encoding" in request.headers else request.content_length or 0
+    if length > request._client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request._client_max_size, length)
     try:
         return await request.read()
     except web.RequestPayloadError:
@@ -111,7 +123,7 @@ def _parse_body(
     return value
 
 
-def load_body(schema: BodySchema, value: Any) -> dict[str, Any]:
+def load_body(schema: Loader, value: Any) -> dict[str, Any]:
     """Return a value as the schema loads it. Raises INVALID_REQUEST with the invalid fields."""
     try:
         loaded: dict[str, Any] = schema.load(value)
@@ -121,6 +133,8 @@ def load_body(schema: BodySchema, value: Any) -> dict[str, Any]:
 
 
 def _invalid_fields(error: ValidationError) -> DomainError:
+    # marshmallow's frame refers to the error that it raises: the body would stay until a garbage collection.
+    error.__traceback__ = None
     messages = error.messages if isinstance(error.messages, dict) else {"body": error.messages}
     return DomainError(ErrorCode.INVALID_REQUEST, fields=messages)
 

@@ -12,6 +12,10 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, valid
 
 from coalserver.domain.text import printable, visible_name
 
+#: Bytes of a body beside its JSON members: names, texts and white space.
+MAX_PLAIN_BYTES = 64 * 1024
+#: Bytes that a byte of a JSON member may take in a body: `\\u00e4` for two bytes, and JSON within a string.
+MAX_EXPANSION = 4
 #: Largest integer that SQLite stores.
 MAX_INTEGER = 2**63 - 1
 
@@ -19,11 +23,19 @@ MAX_INTEGER = 2**63 - 1
 _FieldReader = tuple[str, str, Callable[[Any, str, Mapping[str, Any]], Any]]
 
 
-class BodySchema(Protocol):
-    """The schema of a body: a RequestSchema, AnyJson, or a class of one API."""
+class Loader(Protocol):
+    """Anything that loads a value."""
 
     def load(self, data: Any) -> Any:
-        """Return the body as a dictionary. Raises marshmallow's ValidationError."""
+        """Return the value as a dictionary. Raises marshmallow's ValidationError."""
+
+
+class BodySchema(Loader, Protocol):
+    """The schema of a body: a RequestSchema, AnyJson, or a class of one API."""
+
+    @property
+    def max_body_bytes(self) -> int:
+        """The bytes that a body may have, which is more than any valid one needs: see `read_body`."""
 
 
 class RequestSchema(Schema):
@@ -63,6 +75,12 @@ class RequestSchema(Schema):
             except ValidationError:
                 loaded = super().load(members)
         return self.finish(loaded) if self._finishes else loaded
+
+    @cached_property
+    def max_body_bytes(self) -> int:
+        """The bytes that a body may have: those of its JSON members, as clients may write them, and the rest."""
+        members = sum(getattr(field, "max_bytes", 0) for field in self.load_fields.values())
+        return MAX_PLAIN_BYTES + MAX_EXPANSION * members
 
     def prepare(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the members to load from a body; a schema may accept several spellings of them."""
@@ -204,6 +222,7 @@ class AnyJson:
 
     def __init__(self, max_bytes: int = 16 * 1024, *, allow_any: bool = False) -> None:
         self.max_bytes, self.allow_any = max_bytes, allow_any
+        self.max_body_bytes = MAX_PLAIN_BYTES + MAX_EXPANSION * max_bytes
 
     def load(self, data: Any) -> dict[str, Any]:
         if not self.allow_any and not isinstance(data, dict):

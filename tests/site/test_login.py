@@ -325,3 +325,10 @@ async def test_browser_stays_known_after_second_login_is_revoked(test_app):
     for _ in range(10):
         await stranger.sign_in(password="wrong")
     assert (await browser.sign_in()).status == 302
+
+
+async def test_form_larger_than_any_valid_one_is_413(browser):
+    for path in ("/login", "/oauth/v1/token"):
+        form = b"email=" + b"%41" * 22_000
+        answer = await browser.request("POST", path, form, Content_Type=FORM)
+        assert answer.status == 413

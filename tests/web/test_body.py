@@ -1,10 +1,12 @@
 """Request bodies: limits, parsing and validation."""
 
 import asyncio
+import gzip
 import json
 
 import orjson
 import pytest
+from aiohttp import web
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
@@ -16,7 +18,18 @@ from coalserver.web.body import (
     load_body,
     parse_json,
 )
-from coalserver.web.schemas import AnyJson, Integer, RequestSchema, Text
+from coalserver.web.context import RequestContext
+from coalserver.web.responses import json_response
+from coalserver.web.schemas import (
+    MAX_EXPANSION,
+    MAX_PLAIN_BYTES,
+    AnyJson,
+    BodySchema,
+    Integer,
+    RawJson,
+    RequestSchema,
+    Text,
+)
 from tests.web.sample_api import echo, make_api
 
 
@@ -199,3 +212,52 @@ async def test_large_bodies_of_one_network_are_parsed_one_after_another(serve):
     assert (await server.send("POST", "/sample", large[1:])).status == 400
     assert (await server.send("POST", "/sample", large)).status == 200
     assert not turns._locks
+
+
+class Stored(RequestSchema):
+    name = Text(0, 100)
+    data = RawJson(100)
+
+
+def stored(size: int) -> bytes:
+    return b'{"name":"x"' + b" " * (size - 12) + b"}"
+
+
+STORED_BYTES = MAX_PLAIN_BYTES + MAX_EXPANSION * 100
+
+
+@pytest.mark.parametrize(
+    ("schema", "size"),
+    [
+        (Named(), MAX_PLAIN_BYTES),
+        (Stored(), STORED_BYTES),
+        (AnyJson(100), STORED_BYTES),
+    ],
+)
+async def test_body_larger_than_its_schema_accepts_is_413(serve, schema: BodySchema, size: int):
+    server = await serve(make_api(Route("POST", "/sample", echo, schema)))
+    assert (await server.send("POST", "/sample", stored(size))).status == 200
+    answer = await server.send("POST", "/sample", stored(size + 1))
+    assert (answer.status, answer.body) == (413, b"http error: 413")
+    packed = gzip.compress(stored(size + 1))
+    assert (await server.send("POST", "/sample", packed, Content_Encoding="gzip")).status == 413
+
+
+async def test_escaped_json_member_of_the_greatest_size_is_accepted(serve):
+    server = await serve(make_api(Route("POST", "/sample", echo_size, Large())))
+    data = {"text": "ä" * ((1 << 19) - 10)}
+    body = json.dumps({"data": data}).encode()
+    assert len(body) > 3_100_000
+    answer = await server.send("POST", "/sample", body)
+    assert answer.status == 413
+    server = await serve(make_api(Route("POST", "/sample", echo_size, Large())), body_limit=8 << 20)
+    answer = await server.send("POST", "/sample", body)
+    assert answer.body == str(len(orjson.dumps(data))).encode()
+
+
+class Large(RequestSchema):
+    data = RawJson(1 << 20)
+
+
+async def echo_size(ctx: RequestContext) -> web.StreamResponse:
+    return json_response(len(ctx.body["data"]))

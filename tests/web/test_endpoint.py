@@ -1,7 +1,9 @@
 """Endpoints: authentication, body, handler and errors."""
 
 import asyncio
+import gc
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -19,7 +21,7 @@ from coalserver.web.api import Route
 from coalserver.web.context import RequestContext, int_query_param
 from coalserver.web.endpoint import ignoring
 from coalserver.web.responses import json_response, no_content
-from coalserver.web.schemas import AnyJson
+from coalserver.web.schemas import AnyJson, RawJson, RequestSchema, Text
 from coalserver.web.throttling import Rate, UseLimit, UseLimiter
 from tests.web.sample_api import echo, make_api, player_in_header
 
@@ -241,3 +243,31 @@ async def test_base_url_overrides_the_host_of_the_request(serve):
         make_api(Route("GET", "/sample", show_address)), base_url="https://x.example/"
     )
     assert b'"https://x.example"' in (await server.send("GET", "/sample")).body
+
+
+class Sized(RequestSchema):
+    name = Text(1, 5, required=True)
+    data = RawJson(10)
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Switches the garbage collector off: what is only reachable from itself stays."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collection")
+@pytest.mark.parametrize(
+    "body",
+    [b'{"name":"abcdef"}', b'{"name":"a","data":{"a":"bcdefghij"}}', b"{}", b"[]", b"{", b"\xff",
+     b'{"name":"a\\u0000"}', b'{"name":%b}' % (b"9" * 30), b"[" * 70 + b"]" * 70, b" " * 3000],
+)  # fmt: skip
+async def test_refused_body_does_not_wait_for_the_garbage_collector(serve, body: bytes):
+    server = await serve(make_api(Route("POST", "/sample", echo, Sized())), body_limit=2000)
+    before = {id(found) for found in gc.get_objects() if isinstance(found, BaseException)}
+    assert (await server.send("POST", "/sample", body)).status in (400, 413)
+    left = [found for found in gc.get_objects() if isinstance(found, BaseException)]
+    assert [error for error in left if id(error) not in before] == []

@@ -226,7 +226,7 @@ async def read_agent_params(ctx: RequestContext, schema: RequestSchema) -> dict[
 
     Raises INVALID_REQUEST. Without a Content-Type the body is JSON if it begins with a brace.
     """
-    raw = await read_bytes(ctx.request)
+    raw = await read_bytes(ctx.request, ctx.app.body_limit)
     media = ctx.request.content_type if "Content-Type" in ctx.request.headers else ""
     if media not in ("", FORM_CONTENT_TYPE, JSON):
         raise web.HTTPUnsupportedMediaType

@@ -156,7 +156,7 @@ async def read_params(ctx: RequestContext, schema: Schema) -> dict[str, Any]:
 
 async def _read_body(ctx: RequestContext) -> dict[str, Any]:
     request = ctx.request
-    raw = ctx.raw = await read_bytes(request)
+    raw = ctx.raw = await read_bytes(request, ctx.app.body_limit)
     if not raw.strip():
         return {}
     media = request.content_type if request.headers.get("Content-Type") else ""

@@ -224,6 +224,7 @@ class JsonField(LenientField[bytes]):
     """JSON as bytes, at most MAX_JSON_BYTES; `{}` if absent."""
 
     companion = "_json"
+    max_bytes = MAX_JSON_BYTES
 
     def __init__(self, **kw: Any) -> None:
         kw.setdefault("load_default", b"{}")
@@ -471,6 +472,7 @@ class DeferredSchema:
 
     def __init__(self, schema: BodySchema) -> None:
         self.schema = schema
+        self.max_body_bytes = schema.max_body_bytes
 
     def load(self, data: Any) -> dict[str, Any]:
         return {"schema": self.schema, "members": data}

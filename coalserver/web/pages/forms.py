@@ -8,7 +8,7 @@ from aiohttp import web
 from marshmallow import ValidationError, fields, validate
 
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.body import invalid_body, read_bytes
+from coalserver.web.body import invalid_body, load_body, read_bytes
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import CSRF_FIELD, read_browser_cookie
 from coalserver.web.schemas import RequestSchema
@@ -96,22 +96,14 @@ async def load_form(ctx: RequestContext, schema: FormSchema) -> dict[str, Any]:
     pairs = await read_form(ctx.request)
     typed |= {name: value for name, value in pairs if name in typed}
     check_csrf(ctx, pairs)
-    return _load(typed, schema)
+    return load_body(schema, typed)
 
 
 def load_query(ctx: RequestContext, schema: FormSchema) -> dict[str, Any]:
     """Return the fields of a form that a browser sent in the address, as `load_form` does."""
     names = [field.data_key or name for name, field in schema.fields.items()]
     ctx.body = {name: ctx.query.get(name, "") for name in names}
-    return _load(ctx.body, schema)
-
-
-def _load(typed: Mapping[str, str], schema: FormSchema) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = schema.load(typed)
-    except ValidationError as error:
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields=error.messages) from None
-    return loaded
+    return load_body(schema, ctx.body)
 
 
 async def read_csrf_form(ctx: RequestContext) -> Pairs:
