@@ -1550,6 +1550,8 @@ class Follower:
         self._ledger, self._unreadable, self._check = ledger, unreadable, check
         self._zone, self._name, self._end = zone, name, end
         self._reader: LogReader | None = None
+        #: The lost position of the last warning.
+        self._reported_as_gone: Position | None = None
         #: An old file that could not be read before.
         self._late: LogReader | None = None
         self._until = sys.maxsize
@@ -1592,7 +1594,14 @@ class Follower:
             self._ledger.record(position, None, whole=False)
         number = self._log_files.first_written_after(position, files)
         number = self._next_number(files, number)
-        if position.offset and position.file and self._name == "live":
+        # Once, also while the log does not exist.
+        if (
+            position.offset
+            and position.file
+            and self._name == "live"
+            and position != self._reported_as_gone
+        ):
+            self._reported_as_gone = position
             line_log.warning(
                 "The last position in %s is gone: continuing with %s.",
                 position.name,

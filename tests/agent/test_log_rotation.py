@@ -159,3 +159,16 @@ def test_random_interruptions_lose_and_repeat_no_line(log, coal, agent, seed):
     wait_until(lambda: len(coal.lines) == len(log.lines))
     assert coal.lines == log.lines
     assert len(coal.stored) == len(log.lines)
+
+
+def test_lost_position_is_reported_once_while_the_log_is_missing(log, coal, agent):
+    send_five_lines_and_kill(log, coal, agent)
+    log.path.unlink()
+    before = agent.output.count("is gone")
+    agent.start()
+    wait_until(lambda: "is gone" in agent.output)
+    pings = len(coal.pings)
+    wait_until(lambda: len(coal.pings) >= pings + 1)
+    log.write(LINE_PREFIX + "again")
+    wait_until(lambda: coal.lines[-1] == LINE_PREFIX + "again")
+    assert agent.output.count("is gone") == before + 1
