@@ -60,14 +60,14 @@ class RegisterClientSchema(RequestSchema):
     )
 
     def finish(self, loaded: dict[str, Any]) -> dict[str, Any]:
-        """Return the members; raise ValidationError where they break RFC 7591."""
-        metadata = {
-            name: loaded[name]
-            for name in ("redirect_uris", "client_uri", "logo_uri")
-            if loaded.get(name)
-        }
+        """Return the members; raise ValidationError where they break RFC 7591.
+
+        Redirect URIs are checked by the core: Authlib knows no schemes of apps.
+        """
+        metadata = {name: loaded[name] for name in ("client_uri", "logo_uri") if loaded.get(name)}
         try:
-            METADATA.validate(metadata)
+            if metadata:
+                METADATA.validate(metadata)
         except OAuth2Error as error:
             raise ValidationError({"metadata": [error.error]}) from None
         return loaded

@@ -185,7 +185,7 @@ def _render_consent(
         "error": message,
         "form_error": form_error,
         "permissions": (*PERMISSIONS, *(ADMIN_PERMISSIONS if account.admin else ())),
-        "redirect_host": urlsplit(uri).netloc if uri else "",
+        "redirect_host": urlsplit(uri).netloc or f"{urlsplit(uri).scheme}:" if uri else "",
         "action": ctx.request.path_qs,
     }
     status = status or (200 if client else 400)

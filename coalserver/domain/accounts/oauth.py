@@ -236,14 +236,21 @@ def validate_redirect_uris(uris: list[str]) -> tuple[str, ...]:
 
 
 def is_safe_redirect_uri(uri: str) -> bool:
-    """Return whether a browser that is redirected to the URI sends a request to a host."""
-    if len(uri) > MAX_URI_LENGTH or not _PRINTABLE_ASCII.fullmatch(uri):
+    """Return whether a browser that is redirected to the URI sends a request to a host, or opens an app.
+
+    The scheme of an app is a domain name in reverse, and needs no host (RFC 8252, 7.1): `com.example.app:/callback`.
+    """
+    if len(uri) > MAX_URI_LENGTH or "#" in uri or not _PRINTABLE_ASCII.fullmatch(uri):
         return False
     try:
         parts = urlsplit(uri)
     except ValueError:
         return False
-    return bool(_HOST.fullmatch(parts.netloc)) and parts.scheme not in ("", *UNSAFE_SCHEMES)
+    opens_app = "." in parts.scheme and not parts.netloc and parts.path[:1] == "/"
+    return (opens_app or bool(_HOST.fullmatch(parts.netloc))) and parts.scheme not in (
+        "",
+        *UNSAFE_SCHEMES,
+    )
 
 
 def _loopback_without_port(uri: str) -> tuple[str, str] | None:

@@ -191,3 +191,15 @@ async def test_public_client_survives_a_restart(persistent_test_app):
     await persistent_test_app.restart()
     document = (await public.owner.get(public.record)).json
     assert document["token_endpoint_auth_method"] == "none" and "client_secret" not in document
+
+
+async def test_app_is_redirected_to_a_scheme_of_its_own(test_app, ann):
+    uri = "com.example.app:/oauth2redirect"
+    app = await make_client_app(
+        test_app, redirect_uris=[uri], token_endpoint_auth_method="none", client_id=None
+    )
+    page = await ann.get(app.consent_path(redirect_uri=uri, **PKCE))
+    assert b"com.example.app:" in page.raw
+    code = await app.code(ann, redirect_uri=uri, **PKCE)
+    answer = await request_tokens_with_code(app, code, redirect_uri=uri)
+    assert await is_valid(test_app, token_pair_of(answer)["access_token"])

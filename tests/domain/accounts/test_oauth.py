@@ -127,6 +127,11 @@ def test_public_client_is_identified_by_https_redirects_only():
         "http://exämple.com/",
         "",
         "http://example.com/" + "x" * MAX_URI_LENGTH,
+        "http://example.com/#",
+        "app:/callback",
+        "com.example.app:callback",
+        "com.example.app:",
+        "mailto:ann@example.com",
     ],
 )
 def test_unsafe_redirect_uri_is_refused(uri):
@@ -191,3 +196,8 @@ def test_token_without_expiry_never_expires():
 def test_grant_covers_its_scopes():
     grant = Grant(1, 3, 1, "data", NOW)
     assert grant.covers("data") and not grant.covers("data more")
+
+
+@pytest.mark.parametrize("uri", ["com.example.app:/oauth2redirect", "com.example.app://callback"])
+def test_redirect_uri_may_have_a_scheme_of_the_app(uri):
+    assert validate_redirect_uris([uri]) == (uri,)
