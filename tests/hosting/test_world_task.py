@@ -341,6 +341,7 @@ async def test_archived_world_is_stopped(worlds: Worlds) -> None:
 async def test_idle_world_is_paused(worlds: Worlds) -> None:
     world = await worlds.add(properties={"idle_timeout": 5})
     await worlds.play(world)
+    await worlds.until(lambda: worlds.run(world).world.empty_since)
     worlds.clock_ahead += 301
     worlds.hosting.wake_all()
     await worlds.wait_for(world, "stopped")
