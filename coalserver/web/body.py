@@ -6,6 +6,7 @@ This relies on a private member of aiohttp's `BaseRequest`: `_client_max_size`. 
 import asyncio
 import re
 import time
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -145,6 +146,9 @@ def parse_json(raw: bytes) -> Any:
     Raises INVALID_REQUEST for invalid JSON, nesting above MAX_DEPTH, more than MAX_CONTAINERS lists and objects,
     integers beyond 64 bits and NUL characters.
     """
+    if raw[:3] == BOM_UTF8:
+        # Some clients write it, and a reader may ignore it (RFC 8259, 8.1).
+        raw = raw[3:]
     containers = raw.count(b"[") + raw.count(b"{")
     if containers > MAX_CONTAINERS:
         _check_containers(raw)

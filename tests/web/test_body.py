@@ -53,10 +53,18 @@ def nested(levels: int) -> bytes:
 @pytest.mark.parametrize(
     "raw",
     [b"", b"{", b"[1,]", b"NaN", b"1e999", b'"\\ud800"', b'"\\udfff"', b"\xff", b"'x'", b"{}{}",
-     b'"a\nb"', b"01", b"+1", b".5", b"tru", b"\xef\xbb\xbf{}", nested(2000), b'{"a" 1}'],
+     b'"a\nb"', b"01", b"+1", b".5", b"tru", nested(2000), b'{"a" 1}'],
 )  # fmt: skip
 def test_invalid_json_is_rejected(raw: bytes):
     assert json_error(raw).startswith("The body is not valid JSON: ")
+
+
+def test_byte_order_mark_is_ignored():
+    assert parse_json(b'\xef\xbb\xbf{"a":"\xc3\xa4"}') == {"a": "ä"}
+    assert json_error(b"\xef\xbb\xbf").startswith("The body is not valid JSON: ")
+    assert (
+        json_error(b"\xef\xbb\xbf\xef\xbb\xbf{}") == "The body is not valid JSON: it is not UTF-8."
+    )
 
 
 def test_nesting_is_limited_to_64_levels():

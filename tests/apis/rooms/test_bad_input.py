@@ -46,7 +46,6 @@ MALFORMED = {
     "a lone low surrogate in a member's name": b'{"\\udc00": 1}',
     "UTF-16": '{"name": "x"}'.encode("utf-16"),
     "Latin-1": '{"name": "é"}'.encode("latin-1"),
-    "a byte order mark": b'\xef\xbb\xbf{"name": "x"}',
     "NaN": b'{"x": NaN}',
     "more than any number": b'{"x": 1e999}',
     "less than any number": b'{"x": -1e999}',
