@@ -1,6 +1,6 @@
 """Data directories of every schema version since fd447df open, and their backups are restored with every row.
 
-`tests/fixtures/schema_versions/make.py` wrote those of versions 3 and 4 by the code of their commits.
+`tests/fixtures/schema_versions/make.py` wrote those of versions 3 to 5 by the code of their commits.
 """
 
 import shutil
@@ -19,6 +19,7 @@ STORED = {
     2: FIXTURES / "data_fd447df" / "data.tar.gz",
     3: FIXTURES / "schema_versions" / "v3.tar.gz",
     4: FIXTURES / "schema_versions" / "v4.tar.gz",
+    5: FIXTURES / "schema_versions" / "v5.tar.gz",
 }
 TABLES = (
     "entity",
