@@ -9,8 +9,8 @@ from playwright.async_api import Browser, BrowserContext
 class ContextPool:
     """Browser contexts by their options. Two visitors of a test never share one.
 
-    Each test's server has its own port and so another origin: a test does not find the cookies and the
-    storage of another.
+    Each test's server has its own port and so another origin: a test does not find the storage of another.
+    Cookies do not depend on the port, and are deleted.
     """
 
     def __init__(self, browser: Browser, timeout_ms: float) -> None:
@@ -31,6 +31,7 @@ class ContextPool:
             kind, context = self._in_use.pop()
             for page in context.pages[1:]:
                 await page.close()
+            await context.clear_cookies()
             self._free[kind].append(context)
 
     async def _open(self, options: dict[str, Any]) -> BrowserContext:

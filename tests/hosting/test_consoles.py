@@ -84,7 +84,7 @@ async def test_service_that_is_replaced_loses_no_line(worlds: Worlds) -> None:
     await worlds.wait_for_text(world, "[Server] back")
     await worlds.order(world, "pause")
     await worlds.wait_for(world, "stopped")
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 async def test_world_that_became_ready_meanwhile_is_running(worlds: Worlds) -> None:
@@ -110,7 +110,7 @@ async def test_world_that_stopped_meanwhile_is_stopped(worlds: Worlds) -> None:
     await worlds.wait_for(world, "stopped")
     assert worlds.state(world).run == state.run
     assert worlds.hosted(world).wanted is Wanted.PAUSE
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 async def test_saving_that_was_left_off_is_switched_on(worlds: Worlds) -> None:
@@ -133,7 +133,7 @@ async def test_shutdown_stops_all_worlds_at_once_and_they_stay_wanted(worlds: Wo
     await worlds.close(leave=False)
     for world in both:
         assert worlds.status(world) == "queued_start"
-        worlds.assert_complete(world)
+        await worlds.assert_complete(world)
     ends = [worlds.state(world).exit for world in both]
     assert all(ends)
     await worlds.open()

@@ -31,7 +31,7 @@ async def test_world_is_started_and_stopped(worlds: Worlds) -> None:
     run = await worlds.wait_for(world, "stopped")
     assert (run.world.address, run.hosted.port, run.hosted.trouble) == ("", None, None)
     assert not worlds.core.query(online_visitors, world=world)
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 async def test_restart_runs_another_process(worlds: Worlds) -> None:
@@ -53,7 +53,7 @@ async def test_kill_ends_the_process_at_once(worlds: Worlds) -> None:
     assert worlds.hosted(world).wanted is Wanted.PAUSE
     assert worlds.trouble(world) is None
     assert not any("Stopping" in text for text in worlds.texts(world))
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 @pytest.mark.parametrize("order", ["pause", "kill"])
@@ -66,7 +66,7 @@ async def test_order_during_the_start_ends_it(worlds: Worlds, order: str) -> Non
     await worlds.order(world, order)
     await worlds.wait_for(world, "stopped")
     assert worlds.hosted(world).wanted is Wanted.PAUSE
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 async def test_play_while_stopping_starts_again(worlds: Worlds) -> None:
@@ -86,7 +86,7 @@ async def test_pause_while_stopping_to_start_again_stays_stopped(worlds: Worlds)
     await worlds.order(world, "restart")
     await worlds.order(world, "pause")
     await worlds.wait_for(world, "stopped")
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 async def test_two_plays_at_once_are_one_start(worlds: Worlds) -> None:
@@ -133,7 +133,7 @@ async def test_start_that_fails(worlds: Worlds, args: tuple[str, ...], trouble: 
     await worlds.wait_for(world, "stopped")
     assert worlds.trouble(world) == trouble
     assert (worlds.hosted(world).wanted, worlds.hosted(world).port) == (Wanted.PAUSE, None)
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 async def test_missing_eula_is_the_trouble_of_a_program_that_asks_for_it(worlds: Worlds) -> None:
@@ -218,7 +218,7 @@ async def test_stop_from_inside_the_game(worlds: Worlds) -> None:
     await worlds.write(world, "fake stop")
     await worlds.wait_for(world, "stopped")
     assert (worlds.trouble(world), worlds.hosted(world).wanted) == ("stopped_inside", Wanted.PAUSE)
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 @pytest.mark.parametrize("action", ["crash", "abort", "exit 0"])
@@ -238,7 +238,7 @@ async def test_world_that_crashes_for_ever_stays_down(worlds: Worlds) -> None:
     await worlds.wait_for(world, "stopped")
     assert worlds.trouble(world) == "crash_loop"
     assert sum("Done (" in text for text in worlds.texts(world)) == 3
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
     assert await worlds.order(world, "play") is Answer.ACCEPTED
 
 
@@ -285,7 +285,7 @@ async def test_program_that_ignores_everything_is_killed(worlds: Worlds) -> None
     await worlds.order(world, "pause")
     await worlds.wait_for(world, "stopped")
     assert worlds.trouble(world) == "stop_ignored"
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 async def test_kill_overtakes_a_stop_that_takes_long(worlds: Worlds) -> None:
@@ -295,7 +295,7 @@ async def test_kill_overtakes_a_stop_that_takes_long(worlds: Worlds) -> None:
     await worlds.wait_for_text(world, "Stopping the server")
     await worlds.order(world, "kill")
     await worlds.wait_for(world, "stopped")
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 @pytest.mark.parametrize("kind", ["fork", "fork detach", "fork detach ignore-term"])
@@ -306,7 +306,7 @@ async def test_processes_that_outlive_the_main_one_are_ended(worlds: Worlds, kin
     await worlds.restart(term_seconds=0.5)
     await worlds.order(world, "pause")
     await worlds.wait_for(world, "stopped")
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 async def test_program_that_has_closed_its_pipes_is_stopped(worlds: Worlds) -> None:
@@ -315,7 +315,7 @@ async def test_program_that_has_closed_its_pipes_is_stopped(worlds: Worlds) -> N
     await worlds.restart(**HASTY)
     await worlds.order(world, "pause")
     await worlds.wait_for(world, "stopped")
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 async def test_stop_signal_takes_the_place_of_the_stop_text(worlds: Worlds) -> None:
@@ -332,7 +332,7 @@ async def test_archived_world_is_stopped(worlds: Worlds) -> None:
     await worlds.play(world)
     await worlds.core.execute(archive_world, world_id=world)
     await worlds.until(lambda: worlds.status(world) == "stopped")
-    worlds.assert_complete(world)
+    await worlds.assert_complete(world)
 
 
 # Idle and hung worlds

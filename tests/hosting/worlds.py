@@ -213,11 +213,11 @@ class Worlds:
         of_world = (one for one in lines if (one.world, one.source) == (world, CONSOLE))
         return sorted(of_world, key=lambda one: one.sequence)
 
-    def assert_complete(self, world: int) -> None:
+    async def assert_complete(self, world: int) -> None:
         """Check that every line of the console is stored once, and that nothing of the process is left."""
-        state = self.state(world)
-        assert [stat.pid for stat in state.members()] == []
-        assert not state.keeper_lives
+        assert [stat.pid for stat in self.state(world).members()] == []
+        # The keeper ends after it has told the exit.
+        await self.until(lambda: not self.state(world).keeper_lives)
         stored = self.stored(world)
         assert [(one.sequence, one.line) for one in stored] == [
             (line.number, line.text) for line in self.lines(world)
