@@ -488,7 +488,7 @@ class Server:
             "hang": lambda _: self._hang(),
             "stop": self._stop,
             "close-stdout": lambda _: self._close_output(),
-            "close-stdin": lambda _: os.close(0),
+            "close-stdin": lambda _: os.dup2(os.open(os.devnull, os.O_RDONLY), 0),
             "fork": self._fork,
             "flood": self._flood,
             "endless": self._endless,

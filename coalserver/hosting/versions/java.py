@@ -120,10 +120,30 @@ class JavaFinder:
             return await ask_version(program, self._answer_seconds)
 
 
+class _AnswerProtocol(asyncio.SubprocessProtocol):
+    """Collects what a program writes to its standard error, until a version or too much is there."""
+
+    def __init__(self) -> None:
+        self.answer = b""
+        self.answered, self.exited = asyncio.Event(), asyncio.Event()
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.answer += data[: MAX_ANSWER_BYTES - len(self.answer)]
+        if len(self.answer) == MAX_ANSWER_BYTES or _VERSION.search(self.answer):
+            self.answered.set()
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        self.answered.set()
+
+    def process_exited(self) -> None:
+        self.exited.set()
+
+
 async def ask_version(program: Path, seconds: float = ANSWER_SECONDS) -> int | None:
     """Return the version that `java -version` prints, None if it prints none in time."""
     try:
-        process = await asyncio.create_subprocess_exec(
+        transport, protocol = await asyncio.get_running_loop().subprocess_exec(
+            _AnswerProtocol,
             program,
             "-version",
             stdin=asyncio.subprocess.DEVNULL,
@@ -134,24 +154,17 @@ async def ask_version(program: Path, seconds: float = ANSWER_SECONDS) -> int | N
         )
     except OSError:
         return None
-    assert process.stderr is not None
-    answer = b""
     try:
-        async with asyncio.timeout(seconds):
-            while len(answer) < MAX_ANSWER_BYTES and not _VERSION.search(answer):
-                chunk = await process.stderr.read(4096)
-                if not chunk:
-                    break
-                answer += chunk
-    except TimeoutError:
-        pass
+        with suppress(TimeoutError):
+            await asyncio.wait_for(protocol.answered.wait(), seconds)
     finally:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        # A process that left the group may hold the pipe; it is not waited for.
+            os.killpg(transport.get_pid(), signal.SIGKILL)
+        # A process that left the group may hold the pipe, which is closed here.
         with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 1)
-    return parse_version(answer)
+            await asyncio.wait_for(protocol.exited.wait(), 1)
+        transport.close()
+    return parse_version(protocol.answer)
 
 
 def parse_version(answer: bytes) -> int | None:
