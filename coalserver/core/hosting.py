@@ -14,7 +14,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run, answer_to
 
-#: Accepted plays of one user who is not an administrator, and the seconds within which they count.
+#: Plays that a user without the administrator role may have accepted within PLAY_WINDOW_SECONDS.
 MAX_PLAYS = 10
 PLAY_WINDOW_SECONDS = 3600.0
 

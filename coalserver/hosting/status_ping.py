@@ -69,5 +69,5 @@ def _players(document: Any) -> int:
         online = document.get("players", {}).get("online")
         if isinstance(online, int) and not isinstance(online, bool):
             return max(0, online)
-    # It has answered; who is there it does not say.
+    # The program has answered, without the number of players.
     return 0

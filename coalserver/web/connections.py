@@ -46,7 +46,7 @@ class ConnectionServer(web.Server):
     """
 
     max_connections = 0
-    #: Networks of which each address may hold any number: proxies, and those that no limit of use concerns.
+    #: Networks without a limit for each address: trusted proxies and `limits_exempt`.
     unlimited: tuple[Network, ...] = ()
     #: Open connections by the address.
     held: Counter[str]

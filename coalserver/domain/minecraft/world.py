@@ -14,7 +14,7 @@ from coalserver.domain.minecraft.visits import PresenceMark
 
 #: Without a ping for longer, the status is UNKNOWN.
 SILENCE_SECONDS = 5 * 60.0
-#: Without a ping, a line shows for this long that a world is alive: nobody may speak for half an hour.
+#: Without pings, a world counts as alive for this long after a line: players can be silent for half an hour.
 QUIET_SECONDS = 60 * 60.0
 #: `last_ping` is saved at most this often, unless another field changes: each save is a disk write.
 PING_SAVE_SECONDS = 60.0

@@ -54,7 +54,7 @@ async def test_visit_to_a_world_without_pings_ends_with_the_last_line(
     await write(world, "22:12:00", login())
     await write(world, "22:13:00", "<Ada> hi")
     await advance(persistent_test_app, 59)
-    # Nobody has to speak while they build.
+    # Players can build for a long time without a chat message.
     assert online(world) == ["Ada"]
     await advance(persistent_test_app, 7)
     assert online(world) == []
