@@ -5,13 +5,14 @@ Everything here blocks; call it in a thread. Prescribed by hosting.md, section 6
 
 import errno
 import ipaddress
-import shutil
 import socket
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
+
+from coalserver.hosting.disk import free_bytes
 
 MIB = 1 << 20
 #: Part of the memory that worlds may have together.
@@ -74,8 +75,7 @@ def _limits(root: Path, path: str, name: str) -> list[int]:
 
 def disk_free(folder: Path) -> int:
     """Return the free MiB on the disk of a folder, which need not be there yet."""
-    existing = next(one for one in (folder, *folder.parents) if one.exists())
-    return shutil.disk_usage(existing).free // MIB
+    return free_bytes(folder) // MIB
 
 
 def bound_ports(ports: Iterable[int], bind: str = "") -> frozenset[int]:

@@ -169,13 +169,10 @@ def _others(uow: UnitOfWork, world: World) -> list[HostedWorld]:
 
 
 def _check_may(uow: UnitOfWork, run: Run, order: Order, actor: int) -> None:
-    if actor in (COMMAND_LINE, TIME):
-        return
     account = uow.get(Account, actor)
-    if account is None or not account.active:
-        raise DomainError(ErrorCode.PERMISSION_DENIED)
-    if not (account.admin or (order is Order.PLAY and run.hosted.members_may_start)):
-        raise DomainError(ErrorCode.PERMISSION_DENIED)
+    is_member = account is not None and account.active
+    if not (is_member and order is Order.PLAY and run.hosted.members_may_start):
+        check_may_administer(uow, actor)
 
 
 def refuse(code: RefusalCode, **values: str) -> NoReturn:
@@ -234,9 +231,7 @@ def _after_end(uow: UnitOfWork, before: Run, after: Run) -> Run:
     log_out_everyone(uow, before.world.id, mark)
     uow.add_visit_mark(before.world.id, mark)
     after = replace(after, world=replace(after.world, last_emptied=mark, empty_since=None))
-    if len(after.hosted.crashes) > len(before.hosted.crashes) or (
-        after.hosted.crashes[-1:] != before.hosted.crashes[-1:]
-    ):
+    if after.hosted.crashes != before.hosted.crashes:
         loops = after.status is WorldStatus.STOPPED
         action = AuditAction.WORLD_CRASH_LOOP if loops else AuditAction.WORLD_CRASHED
         record_audit_entry(uow, actor=TIME, action=action, subject=before.world.name)
@@ -278,8 +273,7 @@ def begin_save(uow: UnitOfWork, *, world_id: int, actor: int, facts: MachineFact
     that is neither running nor stopped).
     """
     before = get_run(uow, world_id)
-    if actor != TIME:
-        check_may_administer(uow, actor)
+    check_may_administer(uow, actor)
     if before.hosted.saving or before.status is WorldStatus.SAVING:
         return Answer.ALREADY
     if before.status not in (WorldStatus.RUNNING, WorldStatus.STOPPED):
@@ -332,8 +326,8 @@ def end_restore(
 
 
 def check_may_administer(uow: UnitOfWork, actor: int) -> None:
-    """Raise PERMISSION_DENIED unless the actor is the command line or an active administrator."""
-    if actor == COMMAND_LINE:
+    """Raise PERMISSION_DENIED unless the actor is the command line, a schedule or an active administrator."""
+    if actor in (COMMAND_LINE, TIME):
         return
     account = uow.get(Account, actor)
     if account is None or not (account.admin and account.active):
