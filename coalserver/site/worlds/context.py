@@ -109,7 +109,6 @@ def allowed_actions(ctx: RequestContext, world: World, account: Account) -> dict
         "pause": status not in AT_REST and status not in STOPPING,
         "restart": status in UP,
         "kill": status in WITH_PROCESS,
-        "save": status in (WorldStatus.RUNNING, WorldStatus.STOPPED),
     }
 
 
