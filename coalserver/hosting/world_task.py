@@ -642,9 +642,7 @@ class WorldTask:
     async def _finish(self, process: WorldProcess) -> None:
         """Record the end of the process, once nothing of it is left and its lines are taken in."""
         await process.end_rest(self._context.options.term_seconds)
-        is_lost = process.state.exit is None
-        as_crash = is_lost and self._run.status not in ENDING
-        await self._record_end(process, as_crash=as_crash)
+        await self._record_end(process, as_crash=process.state.exit is None)
         self.process = None
         self._context.wake_all()
 
