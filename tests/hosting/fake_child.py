@@ -290,11 +290,11 @@ class Server:
             self.act(action)
         while line := sys.stdin.buffer.readline():
             while self.is_hanging:
-                signal.pause()
+                rest_a_moment()
             self.obey(line.decode("utf-8", "replace").strip())
         # The game goes on without a console.
         while True:
-            signal.pause()
+            rest_a_moment()
 
     def _check_eula(self) -> None:
         path = Path("eula.txt")
@@ -588,6 +588,16 @@ class Server:
     def _endless(self, _: str) -> None:
         while True:
             self._flood("1000")
+
+
+def rest_a_moment() -> None:
+    """
+    Give signal handlers a chance to run.
+
+    `signal.pause` would sleep for ever after a signal that came just before it: Python runs handlers between
+    bytecodes only.
+    """
+    time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -697,6 +697,7 @@ async def test_child_enters_its_cgroup_and_is_killed_with_it(world):
         assert report.left == ()
         await client.wait_for_end()
     finally:
+        (folder / "cgroup.kill").write_text("1")
         await wait_until(lambda: not (folder / "cgroup.procs").read_text())
         folder.rmdir()
 
