@@ -31,6 +31,8 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
     ErrorCode.VERSION_NOT_FOUND: "There is no such version.",
     ErrorCode.VERSION_EXISTS: "There is a version {version} already.",
     ErrorCode.VERSION_IN_USE: "World {world} uses it.",
+    ErrorCode.SAVE_NOT_FOUND: "There is no such saved game.",
+    ErrorCode.ARCHIVE_REFUSED: "{text}",
     ErrorCode.SHORT_NAME_RESERVED: (
         "This short name is reserved for a page of the site. Choose another one."
     ),

@@ -3,15 +3,17 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import NoReturn, Protocol
 
 from coalserver.core.commands.consoles import send_console_command
-from coalserver.core.commands.hosting import MachineFacts, begin_save, give_order
+from coalserver.core.commands.hosting import MachineFacts, begin_save, give_order, refuse
 from coalserver.core.engine import Core
 from coalserver.core.queries.hosting import get_run
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run, answer_to
 
 #: Plays that a user without the administrator role may have accepted within PLAY_WINDOW_SECONDS.
@@ -30,6 +32,34 @@ class ShownLine(Protocol):
 
     @property
     def text(self) -> str: ...
+
+
+class ShownSave(Protocol):
+    """A saved game; `made` is a unixtime, `size` the bytes of its zip file."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def made(self) -> float: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def pinned(self) -> bool: ...
+
+    @property
+    def after_kill(self) -> bool: ...
+
+    @property
+    def note(self) -> str: ...
 
 
 class Hosting:
@@ -101,6 +131,63 @@ class Hosting:
         Raises WORLD_NOT_FOUND, ORDER_REFUSED for a world that is not running, and INVALID_REQUEST.
         """
         await self._core.execute(send_console_command, world_id=world_id, text=text)
+
+    # Saved games (hosting.md, 9). `actor`: id of an account, COMMAND_LINE or TIME. Each raises WORLD_NOT_FOUND
+    # and PERMISSION_DENIED; those that name a saved game raise SAVE_NOT_FOUND.
+
+    async def saves(self, world_id: int) -> Sequence[ShownSave]:
+        """Return the saved games of a hosted world, newest first."""
+        self._core.query(get_run, world_id=world_id)
+        return []
+
+    async def download_save(self, world_id: int, save_id: str, actor: int) -> Path:
+        """Return the zip file of a saved game, and record the download in the audit log."""
+        self._no_save(world_id)
+
+    async def change_save(
+        self,
+        world_id: int,
+        save_id: str,
+        actor: int,
+        *,
+        pinned: bool | None = None,
+        note: str | None = None,
+    ) -> ShownSave:
+        """Change what is known of a saved game; a note has at most 100 characters. Raises INVALID_REQUEST."""
+        self._no_save(world_id)
+
+    async def remove_save(self, world_id: int, save_id: str, actor: int) -> None:
+        """Delete a saved game."""
+        self._no_save(world_id)
+
+    async def upload_path(self, world_id: int) -> Path:
+        """Return a path in the world's folder at which the caller writes an upload, with mode 0600.
+
+        The caller deletes the file; what a killed process leaves is deleted at the next start. Raises
+        ORDER_REFUSED where hosting is switched off or the disk is full.
+        """
+        self._core.query(get_run, world_id=world_id)
+        refuse(RefusalCode.HOSTING_OFF)
+
+    async def upload_save(self, world_id: int, path: Path, actor: int) -> ShownSave:
+        """Make a saved game of an uploaded zip file at `upload_path`.
+
+        Raises ARCHIVE_REFUSED with its sentence as `text`, and ORDER_REFUSED (hosting off, ending, disk).
+        """
+        self._core.query(get_run, world_id=world_id)
+        refuse(RefusalCode.HOSTING_OFF)
+
+    async def restore_save(self, world_id: int, save_id: str, actor: int) -> None:
+        """Put a saved game in the place of the world's files.
+
+        Returns when the restore has begun; it is over when orders no longer say BUSY. Raises ORDER_REFUSED
+        for a world that is not at rest, and for what `begin_restore` refuses.
+        """
+        self._no_save(world_id)
+
+    def _no_save(self, world_id: int) -> NoReturn:
+        self._core.query(get_run, world_id=world_id)
+        raise DomainError(ErrorCode.SAVE_NOT_FOUND)
 
     def _is_member(self, actor: int) -> bool:
         account = self._core.state.get(Account, actor)

@@ -12,6 +12,7 @@ from coalserver import games
 from coalserver.config import Config
 from coalserver.core.commands.audit import execute_audited
 from coalserver.core.engine import Core
+from coalserver.core.hosting import Hosting
 from coalserver.core.unit_of_work import CoreContext, Limits
 from coalserver.domain.audit import COMMAND_LINE, AuditAction
 from coalserver.domain.minecraft.world import RESERVED_SHORT_NAMES
@@ -33,6 +34,7 @@ class AdminContext:
     core: Core
     #: Public URL of the server for people and agents.
     url: str
+    hosting: Hosting
 
     async def execute(
         self, action: AuditAction, subject: str, command: Callable[..., T], /, **params: Any
@@ -103,7 +105,7 @@ async def open_offline(config: Config, home: DataDirectory) -> AsyncIterator[Adm
         writer = asyncio.create_task(core.writer.run())
         try:
             url = first_url(config.host, config.port)
-            yield AdminContext(home, store, core, public_url(config, url))
+            yield AdminContext(home, store, core, public_url(config, url), Hosting(core))
         finally:
             core.writer.close()
             await writer

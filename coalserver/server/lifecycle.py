@@ -147,7 +147,7 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
             await web.SockSite(runner, listener.dup(), backlog=BACKLOG).start()
         url = _listening_url(runtime)
         control = await listen(
-            AdminContext(home, store, core, public_url(config, url)), runtime.commands
+            AdminContext(home, store, core, public_url(config, url), hosting), runtime.commands
         )
         log.info("Recovered %s.", describe_state(core.state))
         if connections:

@@ -36,6 +36,7 @@ DEFAULT_DETAILS = {"retry_after": 60, "minimum": 8, "maximum": 100, "username": 
 PAGE_STATUSES = {
     ErrorCode.WORLD_NOT_FOUND: 404,
     ErrorCode.VISITOR_NOT_FOUND: 404,
+    ErrorCode.SAVE_NOT_FOUND: 404,
     ErrorCode.TARGET_NOT_FOUND: 404,
     ErrorCode.PERMISSION_DENIED: 403,
     ErrorCode.UNSUPPORTED_ENCODING: 415,

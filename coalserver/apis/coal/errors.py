@@ -24,6 +24,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.ADMIN_REQUIRED: (403, ""),
     ErrorCode.WORLD_NOT_FOUND: (404, ""),
     ErrorCode.VISITOR_NOT_FOUND: (404, ""),
+    ErrorCode.SAVE_NOT_FOUND: (404, ""),
     ErrorCode.ACCOUNT_NOT_FOUND: (404, ""),
     ErrorCode.TARGET_NOT_FOUND: (404, ""),
     ErrorCode.SHORT_NAME_TAKEN: (400, "Another server has that short name."),
@@ -65,6 +66,8 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
         return json_response({"errors": field_errors(error.details.get("fields"))}, 400)
     if error.code is ErrorCode.ORDER_REFUSED:
         return json_response({"errors": error.details["refusal"].text}, 400)
+    if error.code is ErrorCode.ARCHIVE_REFUSED:
+        return json_response({"errors": error.details["text"]}, 400)
     status, message = ERROR_MESSAGES.get(error.code, DEFAULT_ERROR)
     headers = {}
     if status == 401:

@@ -217,6 +217,8 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
     ErrorCode.VERSION_NOT_FOUND: (404, "version.not_found", "There is no such version."),
     ErrorCode.VERSION_EXISTS: (409, "version.exists", "There is a version with this name."),
     ErrorCode.VERSION_IN_USE: (409, "version.in_use", "A world uses this version."),
+    ErrorCode.SAVE_NOT_FOUND: (404, "save.not_found", "There is no such saved game."),
+    ErrorCode.ARCHIVE_REFUSED: (400, "save.archive_refused", "This archive is not accepted."),
     ErrorCode.SHORT_NAME_RESERVED: (
         400,
         "world.short_name_reserved",
