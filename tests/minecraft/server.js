@@ -1,7 +1,8 @@
 // A Minecraft server that speaks the game's own protocol, and writes and takes in the words of the vanilla one.
 //
-//   node server.js PORT   in the server's folder: writes to its console and to logs/latest.log, which it rolls when it
-//   starts; takes commands from its input, until `stop`.
+//   node server.js PORT [--world]   in the server's folder: writes to its console and to logs/latest.log, which it
+//   rolls when it starts; takes commands from its input, until `stop`. With --world it needs an agreement to the EULA,
+//   keeps a world on disk, and takes the commands of saving.
 
 "use strict";
 
@@ -14,6 +15,7 @@ const protocol = require("minecraft-protocol");
 const VERSION = "1.21.4";
 /** Characters; who says more is put out, as the game does. */
 const LONGEST = 256;
+const KEEPS_WORLD = process.argv.includes("--world");
 const { loginPacket } = require("minecraft-data")(VERSION);
 
 const started = process.hrtime.bigint();
@@ -31,6 +33,30 @@ function roll() {
   fs.writeFileSync(`${aside}.gz`, zlib.gzipSync(fs.readFileSync(aside)));
   fs.unlinkSync(aside);
 }
+
+/** Write the world. Its two files agree whenever saving is off. */
+function save() {
+  fs.mkdirSync("world/region", { recursive: true });
+  saves += 1;
+  const number = Buffer.from(`${saves}\n`);
+  fs.writeFileSync("world/region/r.0.0.mca", Buffer.concat([Buffer.alloc(8192), number]));
+  const data = { Version: nbt.comp({ Name: nbt.string(VERSION), Id: nbt.int(4189) }), LevelName: nbt.string("world"), DayTime: nbt.long([0, 6000]), Time: nbt.long([0, 30000]), raining: nbt.byte(0), thundering: nbt.byte(0) };
+  const level = nbt.writeUncompressed({ ...nbt.comp({ Data: nbt.comp(data) }), name: "" });
+  fs.writeFileSync("world/level.dat.new", zlib.gzipSync(level));
+  fs.renameSync("world/level.dat.new", "world/level.dat");
+}
+
+/** As the game does without an agreement: it writes eula.txt, says so, and ends with status 0. */
+function requireEula() {
+  const text = fs.existsSync("eula.txt") ? fs.readFileSync("eula.txt", "utf8") : "";
+  if (/^eula=true$/mi.test(text)) return;
+  fs.writeFileSync("eula.txt", "eula=false\n");
+  say("You need to agree to the EULA in order to run the server. Go to eula.txt for more info.");
+  process.exit(0);
+}
+
+let saves = 0;
+let savesByItself = true;
 
 fs.mkdirSync("logs", { recursive: true });
 roll();
@@ -98,11 +124,27 @@ function leave(client, reason) {
 const COMMANDS = {
   list: () => say(`There are ${players.size} of a max of ${server.maxPlayers} players online: ${[...players.keys()].join(", ")}`),
   say: (text) => chat(`[Server] ${text}`),
+  "save-off": () => {
+    say(savesByItself ? "Automatic saving is now disabled" : "Saving is already turned off");
+    savesByItself = false;
+  },
+  "save-on": () => {
+    say(savesByItself ? "Saving is already turned on" : "Automatic saving is now enabled");
+    savesByItself = true;
+  },
+  "save-all": () => {
+    say("Saving the game (this may take a moment!)");
+    save();
+    say("Saved the game");
+  },
+  op: (name) => say(`Made ${name} a server operator`),
+  gamerule: (text) => say(`Gamerule ${text.replace(" ", " is now set to: ")}`),
   stop: () => {
     say("Stopping the server");
     say("Stopping server");
     for (const client of players.values()) client.end("Server closed");
     server.close();
+    if (KEEPS_WORLD) save();
     process.exit();
   },
 };
@@ -114,6 +156,11 @@ function command(line) {
 }
 
 say(`Starting minecraft server version ${VERSION}`);
+if (KEEPS_WORLD) {
+  requireEula();
+  save();
+  setInterval(() => savesByItself && save(), 50).unref();
+}
 const port = Number(process.argv[2]);
 say(`Starting Minecraft server on *:${port}`);
 const server = protocol.createServer({ host: "127.0.0.1", port, version: VERSION, "online-mode": false, maxPlayers: 20 });
