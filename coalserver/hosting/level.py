@@ -1,12 +1,11 @@
 """What the files of a Minecraft world say about it: version, age, time of day, weather."""
 
-import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from coalserver.hosting.child_files import open_regular
 from coalserver.hosting.nbt import Compound, InvalidNbt, Value, find, read_gzipped
 from coalserver.hosting.save_errors import SaveError
 
@@ -50,7 +49,7 @@ def read_level(world: Path) -> LevelFacts:
     if they cannot be read.
     """
     try:
-        with _open(world / LEVEL) as file:
+        with open_regular(world, LEVEL) as file:
             facts = parse_level(file)
     except OSError as error:
         raise InvalidLevel(f"level.dat cannot be opened: {error.strerror}") from error
@@ -83,20 +82,11 @@ def parse_level(file: IO[bytes]) -> LevelFacts:
     )
 
 
-def _open(path: Path) -> IO[bytes]:
-    """Open a regular file. The world's own process may have put anything in its place. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(0, "it is not a file")
-    return os.fdopen(descriptor, "rb")
-
-
 def _read_first(world: Path, name: str) -> Iterator[Compound]:
     """Yield the first readable file with this name, if there is one."""
     for folder in DATA_FOLDERS:
         try:
-            with _open(world / folder / name) as file:
+            with open_regular(world, folder / name) as file:
                 content = read_gzipped(file)
         except (OSError, InvalidNbt):
             continue

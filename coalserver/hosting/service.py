@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import pwd
+import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -279,7 +280,10 @@ def _stop_for(trouble: Trouble) -> Callable[[Run, float], Run]:
 
 def find_user(options: HostingOptions) -> tuple[int, int] | None:
     """Return the ids of the user and group as whom worlds run, or None: as coalserver does. Raises OperatorError."""
-    if os.geteuid() != 0 or not options.user:
+    if not options.user:
+        return None
+    if os.geteuid() != 0:
+        log.warning("hosting_user is not used: only root can run worlds as another user.")
         return None
     try:
         entry = pwd.getpwnam(options.user)
@@ -287,7 +291,20 @@ def find_user(options: HostingOptions) -> tuple[int, int] | None:
         raise OperatorError(f"There is no user {options.user} (hosting_user).") from None
     if options.is_within_data:
         raise OperatorError("hosting_user needs a hosting_folder outside the data directory.")
+    if entry.pw_uid == 0:
+        raise OperatorError("hosting_user cannot be root.")
+    for folder in reversed(options.folder.parents):
+        if folder.exists() and not _may_pass(folder, entry.pw_uid, entry.pw_gid):
+            log.warning("hosting_user %s may not pass through %s.", options.user, folder)
     return entry.pw_uid, entry.pw_gid
+
+
+def _may_pass(folder: Path, user: int, group: int) -> bool:
+    """Return whether a user may pass through a folder, by its mode."""
+    status = folder.stat()
+    if status.st_uid == user:
+        return bool(status.st_mode & stat.S_IXUSR)
+    return bool(status.st_mode & (stat.S_IXGRP if status.st_gid == group else stat.S_IXOTH))
 
 
 def machine_zone() -> str:

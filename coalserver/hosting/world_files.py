@@ -4,6 +4,7 @@ Prescribed by hosting.md, section 5.
 """
 
 import os
+import stat
 from pathlib import Path
 
 from coalserver.domain.minecraft.hosting.properties_file import (
@@ -12,10 +13,13 @@ from coalserver.domain.minecraft.hosting.properties_file import (
     write_properties,
 )
 from coalserver.domain.minecraft.server_properties import PropertyValue
+from coalserver.hosting.child_files import read_regular
 
 FOLDER_MODE = 0o700
 EULA = "eula.txt"
 PROPERTIES = "server.properties"
+#: What is kept of a file that the process has filled. Those of the game have 3 KiB.
+MAX_PROPERTIES_BYTES = 1 << 20
 
 
 class WorldFiles:
@@ -35,9 +39,9 @@ class WorldFiles:
         for folder in (self.server, self.run):
             folder.mkdir(FOLDER_MODE, exist_ok=True)
         if owner is not None:
-            # The user may pass through the folders above, and list none of them.
+            # The user may pass through the folders above.
             for folder in (self.folder.parent.parent, self.folder.parent, self.folder):
-                folder.chmod(0o711)
+                folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o111)
             _give(self.server, owner)
 
     def write_eula(self, agreed: bool) -> None:
@@ -45,7 +49,7 @@ class WorldFiles:
         path = self.server / EULA
         if agreed:
             _write(path, "# Agreed to in coalserver.\neula=true\n")
-        elif path.exists():
+        elif os.path.lexists(path):
             _write(path, "eula=false\n")
 
     def write_properties(
@@ -53,8 +57,8 @@ class WorldFiles:
     ) -> None:
         """Write server.properties whole. Lines that are not managed stay."""
         path = self.server / PROPERTIES
-        existing = decode(path.read_bytes()) if path.exists() else ""
-        _write(path, write_properties(properties, settings, existing))
+        existing = read_regular(self.server, PROPERTIES, MAX_PROPERTIES_BYTES)
+        _write(path, write_properties(properties, settings, decode(existing or b"")))
 
 
 def _write(path: Path, text: str) -> None:
@@ -68,10 +72,10 @@ def _write(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
+            if os.geteuid() == 0:
+                owner = path.parent.stat()
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             os.fsync(file.fileno())
-        owner = path.parent.stat()
-        if os.geteuid() == 0:
-            os.chown(temporary, owner.st_uid, owner.st_gid)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -79,10 +83,17 @@ def _write(path: Path, text: str) -> None:
 
 
 def _give(folder: Path, owner: tuple[int, int]) -> None:
-    """Give a folder and all in it to a user, where it is another's."""
+    """Give a folder and all in it to a user, where it is another's.
+
+    A file with several names may also lie elsewhere, where it is not the world's: it stays as it is.
+    """
     if folder.stat().st_uid == owner[0]:
         return
-    for parent, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            os.chown(os.path.join(parent, name), *owner, follow_symlinks=False)
+    for _, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
+        for name in folders:
+            os.chown(name, *owner, dir_fd=descriptor, follow_symlinks=False)
+        for name in files:
+            if os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_nlink == 1:
+                os.chown(name, *owner, dir_fd=descriptor, follow_symlinks=False)
+    # Last: until then it is tried again at the next start.
     os.chown(folder, *owner)

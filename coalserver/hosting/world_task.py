@@ -330,6 +330,7 @@ class WorldTask:
             port,
             str(properties["memory"]),
             minecraft=run.hosted.minecraft,
+            group=context.user[1] if context.user else None,
         )
         await asyncio.to_thread(self.files.create, context.user)
         program = await context.catalog.prepare(version, place, self._progress)

@@ -81,7 +81,7 @@ def hosting_options(config: Config, home: DataDirectory) -> HostingOptions:
     return HostingOptions(
         folder=folder.absolute(),
         enabled=config.hosting,
-        is_within_data=folder.absolute().is_relative_to(home.path),
+        is_within_data=folder.resolve().is_relative_to(home.path.resolve()),
         versions=tuple(_configured_version(section) for section in config.versions),
         memory=config.hosting_memory,
         first_port=int(first),

@@ -59,6 +59,8 @@ class Place:
     memory: str
     #: Minecraft version of the world's last run; empty: not known.
     minecraft: str = ""
+    #: Id of the group of the process, if it is another user's: that group is allowed to read the jar.
+    group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +146,14 @@ class VersionCatalog:
         needed = known.java_version or jar.facts.java
         java = require_java(await self.javas.find(), needed, minecraft or version.name)
         vanilla = version.kind is VersionKind.MOJANG or jar.facts.is_vanilla
+        log_settings, group = self._log_settings, place.group
+        if group is not None:
+            await in_thread(lambda: self.store.share(jar, group, log_settings))
+            log_settings = self.store.folder
         argv = jar_command(
             JarProgram(java.path, jar.path, minecraft, vanilla),
             place.memory,
-            self._log_settings,
+            log_settings,
             self.lists.newest_first,
         )
         return Program(argv, str(java.home), minecraft)

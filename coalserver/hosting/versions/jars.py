@@ -21,7 +21,7 @@ from typing import IO, Any, TypeVar
 
 from coalserver.domain.minecraft.hosting.minecraft_versions import find_version
 from coalserver.hosting.versions.errors import VersionError, VersionErrorCode
-from coalserver.media.files import sync_directory
+from coalserver.media.files import sync_directory, write_private
 
 #: Received bytes are written in pieces of this size.
 FLUSH_BYTES = 1 << 20
@@ -40,6 +40,9 @@ VANILLA_MAIN_CLASSES = frozenset(
         "net.minecraft.bundler.Main",
     )
 )
+
+#: Settings of the log for vanilla servers before 1.17; the first for those before 1.12.
+LOG_SETTINGS = ("log4j2-1.7.xml", "log4j2.xml")
 
 #: What `zipfile` raises for damaged files.
 DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError)
@@ -186,6 +189,23 @@ class JarStore:
         It is done before each start. A server's jar of 50 MB takes 0.1 s, where its start takes ten seconds.
         """
         return await in_thread(lambda: self._check(sha256, size))
+
+    def share(self, jar: Jar, group: int, log_settings: Path) -> None:
+        """Allow a group to read a jar, and copies of the log settings, but not to list what else is there.
+
+        The log settings may lie where the user of a world may not read, and without them an old server would run
+        unprotected. Raises DISK.
+        """
+        with _disk_errors():
+            for name in LOG_SETTINGS:
+                write_private(self.folder / name, (log_settings / name).read_bytes())
+            for path, mode in (
+                (self.folder, 0o710),
+                (jar.path, 0o640),
+                *((self.folder / name, 0o640) for name in LOG_SETTINGS),
+            ):
+                os.chown(path, -1, group)
+                path.chmod(mode)
 
     def delete(self, sha256: str) -> None:
         """Delete a jar. The caller has made sure that no version uses it. Raises DISK."""

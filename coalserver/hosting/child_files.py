@@ -1,0 +1,47 @@
+"""Reading files that the process of a world can replace at any time.
+
+The process may put a link to a file of coalserver, a pipe or a huge file in the place of each of its files. So no
+component of a path is followed if it is a link, only regular files are read, and no more than a limit. Everything
+here blocks; call it in a thread.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import IO
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+def open_regular(folder: Path, name: str | Path) -> IO[bytes]:
+    """Open a regular file below a folder of a world, such as `logs/latest.log`. Raises OSError.
+
+    `name` is relative. The folder itself may not be a link either.
+    """
+    parts = Path(name).parts
+    if not parts or ".." in parts or Path(name).is_absolute():
+        raise OSError(0, "it is not a name below the folder")
+    above = os.open(folder, _FOLDER)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, _FOLDER, dir_fd=above)
+            os.close(above)
+            above = below
+        descriptor = os.open(parts[-1], _FILE, dir_fd=above)
+    finally:
+        os.close(above)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(0, "it is not a file")
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular(folder: Path, name: str | Path, limit: int) -> bytes | None:
+    """Return the first `limit` bytes of a regular file below a folder of a world, or None if it cannot be read."""
+    try:
+        with open_regular(folder, name) as file:
+            return file.read(limit)
+    except OSError:
+        return None
