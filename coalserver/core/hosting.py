@@ -125,12 +125,14 @@ class Hosting:
         """
         return [], after or 0
 
-    async def send_command(self, world_id: int, text: str) -> None:
-        """Send a command to the console of a running world.
+    async def send_command(self, world_id: int, text: str, actor: int) -> None:
+        """Send a command to the console of a running world, and record it in the audit log.
 
-        Raises WORLD_NOT_FOUND, ORDER_REFUSED for a world that is not running, and INVALID_REQUEST.
+        `actor`: id of an account, or COMMAND_LINE. Raises WORLD_NOT_FOUND, PERMISSION_DENIED, ORDER_REFUSED
+        for a world that is not running, and INVALID_REQUEST.
         """
-        await self._core.execute(send_console_command, world_id=world_id, text=text)
+        params = {"world_id": world_id, "text": text, "actor": actor}
+        await self._core.execute(send_console_command, **params)
 
     # Saved games (hosting.md, 9). `actor`: id of an account, COMMAND_LINE or TIME. Each raises WORLD_NOT_FOUND
     # and PERMISSION_DENIED; those that name a saved game raise SAVE_NOT_FOUND.

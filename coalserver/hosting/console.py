@@ -176,10 +176,16 @@ class Console:
             await asyncio.to_thread(self._view.delete_taken_in, self.stored)
 
     async def lines(self, after: int | None, size: int) -> tuple[list[ConsoleLine], int]:
-        """Return up to `size` lines after a number, or the newest ones, and the number to go on from."""
+        """Return up to `size` lines after a number, or the newest ones, and the number to go on from.
+
+        Only lines that are taken in: before that it is not known which are to be hidden.
+        """
+        stored = self.stored
         async with self._viewing:
             if after is None:
-                after = max(0, await asyncio.to_thread(self._view.last_number) - size)
-            lines = await asyncio.to_thread(self._view.read, after, size)
+                newest = await asyncio.to_thread(self._view.last_number)
+                after = max(0, min(newest, stored) - size)
+            read = await asyncio.to_thread(self._view.read, after, size)
+        lines = [line for line in read if line.number <= stored]
         following = lines[-1].number if lines else after
         return [line for line in lines if line.number not in self._hidden], following

@@ -23,7 +23,7 @@ from coalserver.core.commands.worlds import create_world
 from coalserver.core.engine import Core
 from coalserver.core.queries.hosting import get_run
 from coalserver.core.unit_of_work import CoreContext
-from coalserver.domain.audit import AuditEntry
+from coalserver.domain.audit import COMMAND_LINE, AuditEntry
 from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run
@@ -176,7 +176,7 @@ class Worlds:
 
     async def write(self, world: int, text: str) -> None:
         """Send a line to the console of a running world."""
-        await self.hosting.send_command(world, text)
+        await self.hosting.send_command(world, text, COMMAND_LINE)
 
     def audit(self) -> list[AuditEntry]:
         """Return the audit entries, oldest first."""

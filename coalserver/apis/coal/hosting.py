@@ -97,7 +97,8 @@ async def write_console(ctx: RequestContext) -> web.StreamResponse:
     """Send a command to the console of a running world; 202."""
     world = hosted_world_in_path(ctx)
     params = await read_params(ctx, COMMAND)
-    await ctx.app.service(Hosting).send_command(world.id, params["command"])
+    actor = ctx.caller.account_id
+    await ctx.app.service(Hosting).send_command(world.id, params["command"], actor)
     return raw_response(b"", 202)
 
 

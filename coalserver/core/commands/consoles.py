@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from coalserver.core import topics
+from coalserver.core.commands.audit import record_audit_entry
+from coalserver.core.commands.hosting import check_may_administer, refuse
 from coalserver.core.commands.ingest import IngestResult, find_source, store_lines
 from coalserver.core.commands.worlds import queue_console_command, save_sent_chat
 from coalserver.core.queries.hosting import get_run
 from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.events import ConsoleCommandsDelivered
 from coalserver.domain.minecraft.history import LogLine
-from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.log.parser import ParsedLine
 from coalserver.domain.minecraft.visitor import ConsoleCommand, LogSource
 from coalserver.domain.minecraft.world import World, WorldStatus
@@ -46,15 +49,28 @@ def finish_console_commands(
         uow.emit(event, topics.world(world_id))
 
 
-def send_console_command(uow: UnitOfWork, *, world_id: int, text: str) -> ConsoleCommand | None:
-    """Queue a command for the console of a running hosted world; None for a blank one.
+def send_console_command(
+    uow: UnitOfWork, *, world_id: int, text: str, actor: int
+) -> ConsoleCommand | None:
+    """Queue a command for the console of a running hosted world and record an audit entry; None for a blank one.
 
-    Raises WORLD_NOT_FOUND, ORDER_REFUSED for a world that is not running, and INVALID_REQUEST.
+    Raises WORLD_NOT_FOUND, PERMISSION_DENIED, ORDER_REFUSED for a world that is not running, and
+    INVALID_REQUEST.
     """
-    if get_run(uow, world_id).status is not WorldStatus.RUNNING:
-        refusal = RefusedOrder(RefusalCode.NOT_RUNNING)
-        raise DomainError(ErrorCode.ORDER_REFUSED, refusal=refusal)
-    return queue_console_command(uow, world_id=world_id, text=text)
+    run = get_run(uow, world_id)
+    check_may_administer(uow, actor)
+    if run.status is not WorldStatus.RUNNING:
+        refuse(RefusalCode.NOT_RUNNING)
+    command = queue_console_command(uow, world_id=world_id, text=text)
+    if command is not None:
+        record_audit_entry(
+            uow,
+            actor=actor,
+            action=AuditAction.CONSOLE_COMMAND_SENT,
+            subject=run.world.name,
+            detail=command.text,
+        )
+    return command
 
 
 def log_console(

@@ -7,6 +7,8 @@ import pytest
 
 from coalserver.core.commands.hosting_settings import set_members_may_start
 from coalserver.core.commands.worlds import archive_world
+from coalserver.core.queries.admin import list_audit_entries
+from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.hosting.hosted_world import Wanted
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
@@ -263,3 +265,20 @@ async def test_hosting_has_all_its_members(test_app: TestApp):
     assert members == {name: value for name, value in seen.items() if name != "pid"}
     answer = await User(test_app, "").get(world.path + "/hosting")
     assert answer.status == 401
+
+
+async def test_console_command_of_an_admin_is_recorded(test_app: TestApp):
+    world = await make_hosted(test_app)
+    admin, member = await make_admin(test_app), await make_user(test_app)
+    await put(test_app, world, "RUNNING")
+    before = test_app.core.query(list_audit_entries, limit=10)[0]
+    assert (await member.post(world.path + "/console", {"command": "op Eve"})).status == 403
+    assert (await admin.post(world.path + "/console", {"command": "  "})).status in (202, 400)
+    assert test_app.core.query(list_audit_entries, limit=10)[0] == before
+    assert (await admin.post(world.path + "/console", {"command": "op\nAda"})).status == 202
+    entry = test_app.core.query(list_audit_entries, limit=1)[0][0]
+    assert (entry.action, entry.subject) == (AuditAction.CONSOLE_COMMAND_SENT, "My World")
+    assert (entry.detail, bool(entry.actor)) == ("op Ada", True)
+    await put(test_app, world, "STOPPED")
+    refused = await admin.post(world.path + "/console", {"command": "list"})
+    assert (refused.status, refused.json["errors"]) == (400, "The world is not running.")
