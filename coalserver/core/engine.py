@@ -257,6 +257,10 @@ class Core:
             await asyncio.sleep(0)
         self.feed.oldest = await self._store.delete_expired_entries(before, keep)
 
+    async def delete_expired_samples(self) -> None:
+        """Delete samples that are older than those of their step are kept."""
+        await self._store.delete_expired_samples(self.now)
+
 
 def find_gaps(counters: Mapping[Counter, int]) -> list[tuple[int, int]]:
     """Return the ranges of entry ids that restored backups have lost; see `Feed.has_gap`."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.domain.minecraft.visits import PresenceMark, Visit
+from coalserver.domain.samples import Sample, SampleRow
 
 #: A counter of the ids of a class, or one with a name.
 Counter = type | str
@@ -77,6 +78,7 @@ class Batch:
     continued_chats: dict[int, str] = field(default_factory=dict)
     #: Id -> screenshot, or None for a deleted one.
     screenshots: dict[int, Screenshot | None] = field(default_factory=dict)
+    samples: list[Sample] = field(default_factory=list)
 
 
 class LineCategory(StrEnum):
@@ -208,6 +210,11 @@ class History(Protocol):
     async def screenshot(self, id: int) -> Screenshot | None:
         """Return the screenshot with this id, or None."""
 
+    async def samples(
+        self, series: str, step: int, since: float, before: float, limit: int
+    ) -> list[SampleRow]:
+        """Return the oldest `limit` rows of a series and step that start in this time, oldest first."""
+
 
 class Store(History, Protocol):
     """A store for everything. It has one writer: calls of `write` never overlap."""
@@ -226,6 +233,9 @@ class Store(History, Protocol):
 
     async def delete_expired_entries(self, before: float, keep: int) -> int:
         """Delete entries older than a time except the newest `keep`; return the oldest id left."""
+
+    async def delete_expired_samples(self, now: float) -> None:
+        """Delete rows of samples that are older than those of their step are kept."""
 
     async def close(self) -> None:
         """Close the store. Does nothing if it is closed."""

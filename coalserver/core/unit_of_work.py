@@ -16,6 +16,7 @@ from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.domain.minecraft.visits import PresenceMark
 from coalserver.domain.minecraft.world import RESERVED_SHORT_NAMES
 from coalserver.domain.play.game import Rules
+from coalserver.domain.samples import Sample
 
 T = TypeVar("T")
 
@@ -125,7 +126,7 @@ class UnitOfWork:
 
     __slots__ = (
         *("state", "context", "now", "changes", "derived", "entries", "counters", "_touched"),
-        *("lines", "continued_chats", "world_marks", "screenshots"),
+        *("lines", "continued_chats", "world_marks", "screenshots", "samples"),
     )
 
     def __init__(self, state: State, context: CoreContext, now: float) -> None:
@@ -143,6 +144,7 @@ class UnitOfWork:
         self.continued_chats: dict[int, str] = {}
         self.world_marks: list[WorldMark] = []
         self.screenshots: dict[int, Screenshot | None] = {}
+        self.samples: list[Sample] = []
 
     @property
     def expiry_time(self) -> float:
@@ -225,6 +227,10 @@ class UnitOfWork:
     def delete_screenshot(self, screenshot_id: int) -> None:
         """Delete a screenshot from the history."""
         self.screenshots[screenshot_id] = None
+
+    def add_sample(self, sample: Sample) -> None:
+        """Count a sample of figures in the history."""
+        self.samples.append(sample)
 
     def new_id(self, kind: type) -> int:
         """Return the next id of a class, from 1. No id is issued twice."""

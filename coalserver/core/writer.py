@@ -50,7 +50,14 @@ class BatchWriter:
         that it has read. Return None for a unit without changes where everything is on disk.
         Raises StoreFailed after a failed write or after `close`.
         """
-        if not (uow.changes or uow.entries or uow.lines or uow.world_marks or uow.screenshots):
+        if not (
+            uow.changes
+            or uow.entries
+            or uow.lines
+            or uow.world_marks
+            or uow.screenshots
+            or uow.samples
+        ):
             return self._last_write()
         if self._failed is not None or self._closing:
             raise StoreFailed("the batch writer has stopped") from self._failed
@@ -71,6 +78,8 @@ class BatchWriter:
             batch.screenshots.update(uow.screenshots)
             deleted = (id for id, screenshot in uow.screenshots.items() if screenshot is None)
             state.deleted_screenshots.update(deleted)
+        if uow.samples:
+            batch.samples.extend(uow.samples)
         state.counters.update(uow.counters)
         batch.counters.update(uow.counters)
         self._work.set()

@@ -102,6 +102,7 @@ class Housekeeping:
             await self._core.delete_expired_entries(
                 self._core.now - retention.event_seconds, retention.min_event_count
             )
+            await self._run_logged(self._core.delete_expired_samples)
             await self._run_logged(self._delete_expired_guests)
 
     async def _mark_away(self, player: int) -> None:

@@ -24,6 +24,7 @@ from coalserver.core.ports import (
 )
 from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.domain.minecraft.visits import PresenceMark, Visit
+from coalserver.domain.samples import KEPT_SECONDS, SampleRow, Tallies, merge, step_start
 from coalserver.domain.text_search import matches, parse_query
 from coalserver.storage.visit_updates import (
     extend_repaired_visits,
@@ -52,6 +53,8 @@ class MemoryStore:
         self._last_seen: dict[int, float] = {}
         self._entries: list[Entry] = []
         self._history = MemoryHistory()
+        #: (series, step, start of the step) -> what was measured.
+        self._samples: dict[tuple[str, int, int], Tallies] = {}
         #: Bytes of events and of values that name a game, as the documents of the SQLite store have them, about.
         self._game_bytes: dict[str, int] = {}
 
@@ -82,6 +85,10 @@ class MemoryStore:
         for entry in batch.entries:
             self._count(entry.event, 1)
         self._history.write(batch)
+        for sample in batch.samples:
+            for step in KEPT_SECONDS:
+                place = sample.series, step, step_start(sample.at, step)
+                self._samples[place] = merge(self._samples.get(place, {}), sample.tallies)
 
     async def entries(self, topics: Sequence[Topic], after: int, limit: int) -> list[Entry]:
         wanted = set(topics)
@@ -136,6 +143,21 @@ class MemoryStore:
 
     async def screenshot(self, id: int) -> Screenshot | None:
         return self._history.screenshots.get(id)
+
+    async def samples(
+        self, series: str, step: int, since: float, before: float, limit: int
+    ) -> list[SampleRow]:
+        found = (
+            SampleRow(at, tallies)
+            for (name, length, at), tallies in self._samples.items()
+            if (name, length) == (series, step) and since <= at < before
+        )
+        return sorted(found)[:limit]
+
+    async def delete_expired_samples(self, now: float) -> None:
+        for name, step, at in [*self._samples]:
+            if at < now - KEPT_SECONDS[step]:
+                del self._samples[name, step, at]
 
     async def close(self) -> None:
         return None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from coalserver.storage.sqlite import game_sizes
+from coalserver.storage.sqlite import game_sizes, samples
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +132,7 @@ MIGRATIONS: Sequence[Migration] = (
         ),
     ),
     Migration(5, "Bytes of each game", game_sizes.create),
+    Migration(6, "Samples of figures", _statements(samples.CREATE)),
 )
 #: Seconds to wait for the write lock of another program, and between warnings meanwhile.
 LOCK_TIMEOUT_SECONDS, LOCK_WARNING_SECONDS = 60.0, 5.0

@@ -24,10 +24,12 @@ from coalserver.core.ports import (
     VisitQuery,
 )
 from coalserver.domain.minecraft.history import LogLine, Screenshot
+from coalserver.domain.samples import SampleRow
 from coalserver.observability.limited_log import LimitedLog
 from coalserver.storage import codec
 from coalserver.storage.sqlite import events as history
 from coalserver.storage.sqlite import game_sizes, log_lines
+from coalserver.storage.sqlite import samples as sqlite_samples
 from coalserver.storage.sqlite import visits as sqlite_visits
 from coalserver.storage.sqlite.schema import (
     LOCK_WARNING_SECONDS,
@@ -146,6 +148,17 @@ class SqliteStore:
 
     async def screenshot(self, id: int) -> Screenshot | None:
         return await self._call(self._reader, sqlite_visits.screenshot, min(id, MAX_INTEGER))
+
+    async def samples(
+        self, series: str, step: int, since: float, before: float, limit: int
+    ) -> list[SampleRow]:
+        return await self._call(
+            self._reader,
+            *(sqlite_samples.rows, series, step, since, before, min(limit, MAX_INTEGER)),
+        )
+
+    async def delete_expired_samples(self, now: float) -> None:
+        await self._call(self._writer, sqlite_samples.delete_expired, now)
 
     async def _call(self, db: aiosqlite.Connection | None, work: Callable[..., T], *args: Any) -> T:
         """Run a function on an open connection. Raises StoreFailed."""
@@ -285,6 +298,8 @@ def _write(db: sqlite3.Connection, batch: Batch, game_bytes: dict[str, int]) -> 
             log_lines.continue_chats(db, batch.continued_chats)
         if batch.lines or batch.world_marks or batch.screenshots:
             sqlite_visits.write(db, batch)
+        if batch.samples:
+            sqlite_samples.write(db, batch.samples)
         db.executemany(
             "INSERT INTO counter VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
