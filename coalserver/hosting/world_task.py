@@ -109,6 +109,8 @@ class WorldTask:
         self.recovered = asyncio.Event()
         self._news = asyncio.Event()
         self._port_retried = False
+        #: Properties that the files of the present start were written from, and the further lines removed from them.
+        self._written: tuple[bytes, bytes] | None = None
         self._pinged_at = self._asked_at = self._answered_at = 0.0
         self._has_answered = False
 
@@ -340,10 +342,12 @@ class WorldTask:
             bind=context.options.bind,
             level_name=run.hosted.level_name,
             further=json.loads(run.hosted.further),
+            removed=json.loads(run.hosted.removed),
             newest_first=context.catalog.lists.newest_first,
         )
         await asyncio.to_thread(self.files.write_eula, run.hosted.eula is not None)
         await asyncio.to_thread(self.files.write_properties, properties, settings)
+        self._written = json.dumps(properties).encode(), run.hosted.removed
         return program, port
 
     def _trouble_of(self, error: VersionError) -> Trouble:
@@ -420,10 +424,17 @@ class WorldTask:
         self._answered_at = self._asked_at = self._now
 
     async def _record_spawned(self, process: WorldProcess) -> Run:
-        applied = json.dumps(effective_properties(self._run.world.properties)).encode()
-        return await self._update(
-            lambda run, now: transitions.spawned(run, process.state.run, applied, now)
-        )
+        # What was changed since the files were written is pending. After a restart the files count as current.
+        current = json.dumps(effective_properties(self._run.world.properties)).encode()
+        applied, removed = self._written or (current, b"")
+        self._written = None
+
+        def record(run: Run, now: float) -> Run:
+            if run.hosted.removed == removed:
+                run = replace(run, hosted=replace(run.hosted, removed=b"[]"))
+            return transitions.spawned(run, process.state.run, applied, now)
+
+        return await self._update(record)
 
     # A process that runs
 

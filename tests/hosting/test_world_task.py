@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from coalserver.core.commands.hosting_settings import set_further_properties
 from coalserver.core.commands.worlds import archive_world
 from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.audit import TIME
 from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.hosting.hosted_world import Wanted
+from coalserver.domain.minecraft.hosting.properties_file import read_properties
 from coalserver.domain.minecraft.hosting.transitions import Answer
 from coalserver.hosting import machine
 from tests.hosting.worlds import Worlds
@@ -43,6 +45,22 @@ async def test_restart_runs_another_process(worlds: Worlds) -> None:
     await worlds.wait_for(world, "running")
     assert worlds.hosted(world).run_id != first
     assert sum("Stopping server" in text for text in worlds.texts(world)) == 1
+
+
+async def test_removed_line_leaves_server_properties_at_the_next_start(worlds: Worlds) -> None:
+    world = await worlds.add()
+    further = {"max-tick-time": "-1", "a": "1"}
+    await worlds.core.execute(set_further_properties, world_id=world, changes=further)
+    await worlds.play(world)
+    path = worlds.options.folder / "worlds" / str(world) / "server" / "server.properties"
+    assert read_properties(path.read_text()).items() >= further.items()
+    await worlds.core.execute(set_further_properties, world_id=world, changes={"a": None})
+    await worlds.order(world, "restart")
+    await worlds.wait_for(world, "queued_restart")
+    await worlds.wait_for(world, "running")
+    found = read_properties(path.read_text())
+    assert "a" not in found and found["max-tick-time"] == "-1"
+    assert worlds.hosted(world).removed == b"[]"
 
 
 async def test_kill_ends_the_process_at_once(worlds: Worlds) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from coalserver.core.commands.audit import record_audit_entry
 from coalserver.core.commands.hosting import save_run
 from coalserver.core.queries.hosting import (
     all_versions,
@@ -14,9 +15,10 @@ from coalserver.core.queries.hosting import (
     worlds_with_version,
 )
 from coalserver.core.unit_of_work import UnitOfWork
-from coalserver.domain.accounts.account import Account
+from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import EulaAgreement
+from coalserver.domain.minecraft.hosting.properties_file import MANAGED_KEYS
 from coalserver.domain.minecraft.hosting.settings import HostingSettings
 from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.hosting.version import Version, validate_definition
@@ -65,13 +67,14 @@ def _check_port(uow: UnitOfWork, world: World, port: PropertyValue) -> None:
     if port is not None and any(
         effective_properties(other.properties)[PORT] == port for other in others
     ):
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={PORT: "taken"})
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={PORT: ["taken"]})
 
 
 def agree_to_eula(uow: UnitOfWork, *, world_id: int, actor_id: int, agree: bool) -> Run:
     """Record or withdraw the agreement to the Minecraft EULA for a world, with its author and time.
 
-    An agreement that stands keeps its author and its time. Raises WORLD_NOT_FOUND.
+    An agreement that stands keeps its author and its time. A change is recorded in the audit log. Raises
+    WORLD_NOT_FOUND.
     """
     before = get_run(uow, world_id)
     return save_run(uow, before, _with_eula(uow, before, actor_id, agree=agree))
@@ -80,9 +83,9 @@ def agree_to_eula(uow: UnitOfWork, *, world_id: int, actor_id: int, agree: bool)
 def _with_eula(uow: UnitOfWork, run: Run, actor_id: int, *, agree: bool) -> Run:
     if agree == (run.hosted.eula is not None):
         return run
-    account = uow.get(Account, actor_id)
-    name = account.display_name if account is not None else ""
-    eula = EulaAgreement(uow.now, actor_id, name) if agree else None
+    action = AuditAction.EULA_AGREED if agree else AuditAction.EULA_WITHDRAWN
+    entry = record_audit_entry(uow, actor=actor_id, action=action, subject=run.world.name)
+    eula = EulaAgreement(uow.now, actor_id, entry.actor_name) if agree else None
     # The property is what the API accepted before hosting existed.
     properties = update_properties(run.world.properties, {EULA: agree})
     return Run(replace(run.world, properties=properties), replace(run.hosted, eula=eula))
@@ -91,24 +94,40 @@ def _with_eula(uow: UnitOfWork, run: Run, actor_id: int, *, agree: bool) -> Run:
 def set_further_properties(
     uow: UnitOfWork, *, world_id: int, changes: Mapping[str, str | None]
 ) -> Run:
-    """Set further lines of a world's server.properties by their key; None removes one.
+    """Set further lines of a world's server.properties by their key; None removes one, from the file too.
 
-    Raises WORLD_NOT_FOUND and INVALID_REQUEST.
+    Raises WORLD_NOT_FOUND, and INVALID_REQUEST with `invalid_key` or, for a line that coalserver writes itself,
+    `managed_key`.
     """
     before = get_run(uow, world_id)
     further: dict[str, str] = json.loads(before.hosted.further)
+    removed: list[str] = json.loads(before.hosted.removed)
     for key, value in changes.items():
-        if value is None:
-            further.pop(key, None)
-            continue
-        too_long = len(key) > MAX_KEY_LENGTH or len(value) > MAX_VALUE_LENGTH
-        if not key.strip() or key != one_line(key).strip() or too_long:
-            raise DomainError(ErrorCode.INVALID_REQUEST, fields={f"file.{key}": ["invalid_key"]})
-        further[key] = one_line(value)
+        if value is not None:
+            further[_validate_key(key, value)] = one_line(value).strip()
+        elif further.pop(key, None) is not None and key not in removed:
+            removed.append(key)
     if len(further) > MAX_FURTHER:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"file": ["too_many"]})
-    document = json.dumps(further, separators=(",", ":")).encode()
-    return save_run(uow, before, replace(before, hosted=replace(before.hosted, further=document)))
+    hosted = replace(
+        before.hosted,
+        further=_dump(further),
+        removed=_dump([key for key in removed if key not in further][-MAX_FURTHER:]),
+    )
+    return save_run(uow, before, replace(before, hosted=hosted))
+
+
+def _validate_key(key: str, value: str) -> str:
+    too_long = len(key) > MAX_KEY_LENGTH or len(value) > MAX_VALUE_LENGTH
+    if not key.strip() or key != one_line(key).strip() or too_long:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={f"file.{key}": ["invalid_key"]})
+    if key in MANAGED_KEYS:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={f"file.{key}": ["managed_key"]})
+    return key
+
+
+def _dump(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def set_members_may_start(uow: UnitOfWork, *, world_id: int, allowed: bool) -> Run:

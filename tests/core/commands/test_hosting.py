@@ -160,6 +160,7 @@ def test_orders_and_crashes_are_audited(table):
     end(table, world)
     order(table, world, Order.KILL)
     assert audit(table) == [
+        (AuditAction.EULA_AGREED, COMMAND_LINE),
         (AuditAction.WORLD_PLAYED, COMMAND_LINE),
         (AuditAction.WORLD_RESTARTED, COMMAND_LINE),
         (AuditAction.WORLD_CRASHED, TIME),

@@ -110,6 +110,8 @@ class HostedWorld:
     applied: bytes = b"{}"
     #: Further lines of server.properties, by their key: a JSON object.
     further: bytes = b"{}"
+    #: Keys of further lines that were removed since the last start: a JSON array.
+    removed: bytes = b"[]"
     #: Whether users who are not administrators may start the world.
     members_may_start: bool = True
     #: Whether a player was in the world since its last saved game.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from coalserver.domain.minecraft.hosting.minecraft_versions import release_of
-from coalserver.domain.minecraft.server_properties import PropertyValue
+from coalserver.domain.minecraft.server_properties import PROPERTIES, PropertyValue
 
 #: Properties that are no lines of the file.
 NOT_IN_FILE = frozenset(("version", "memory", "operator", "idle_timeout", "eula_agree"))
@@ -18,6 +18,15 @@ APPLIED_AT_ONCE = frozenset(("idle_timeout", "eula_agree"))
 LAST_RELEASES = {"max_build_height": (1, 16), "snooper_enabled": (1, 17)}
 #: Interfaces that stay off: the console is the way into a hosted world.
 SWITCHED_OFF = ("enable-rcon", "enable-query", "management-server-enabled")
+
+#: Keys of all lines that are written from properties and settings, of whichever version.
+MANAGED_KEYS = frozenset(
+    (
+        *(name.replace("_", "-") for name in PROPERTIES if name not in NOT_IN_FILE),
+        *("texture-pack", "enforce-whitelist", "level-name", "server-ip"),
+        *SWITCHED_OFF,
+    )
+)
 
 _GAMEMODES = ("survival", "creative", "adventure", "spectator")
 _DIFFICULTIES = ("peaceful", "easy", "normal", "hard")
