@@ -9,6 +9,7 @@ from coalserver.core.engine import Core
 from coalserver.core.queries.hosting import get_settings
 from coalserver.domain.minecraft.hosting.settings import HostingSettings
 from coalserver.hosting import machine
+from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.versions.catalog import VersionCatalog
 
@@ -24,6 +25,7 @@ class HostingContext:
     zone: str
     #: Ids of the user and group of the processes, if they are not ours.
     user: tuple[int, int] | None = None
+    cgroups: Cgroups = field(default_factory=Cgroups)
     #: coalserver ends: worlds are stopped, and those that wait are not started.
     ending: bool = False
     #: Worlds are left to their keepers.

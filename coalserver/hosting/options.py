@@ -1,12 +1,13 @@
 """Options of hosting: what the configuration says, as the supervisor of worlds needs it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from coalserver.core.engine import Core
 from coalserver.domain.minecraft.hosting.version import Version
+from coalserver.hosting.cgroups import CgroupPlaces
 from coalserver.hosting.keeper_client import PROGRAM_PATH
 from coalserver.hosting.versions.addresses import AddressRules
 from coalserver.hosting.versions.catalog import VersionCatalog
@@ -44,6 +45,8 @@ class HostingOptions:
     bind: str = ""
     #: User as whom worlds run; empty: as coalserver does.
     user: str = ""
+    #: Where cgroups are found.
+    cgroups: CgroupPlaces = field(default_factory=CgroupPlaces)
     #: Public URL and listening address of coalserver, for the address of worlds.
     base_url: str = ""
     host: str = ""

@@ -33,6 +33,7 @@ from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrd
 from coalserver.domain.minecraft.hosting.transitions import Answer, Run
 from coalserver.domain.minecraft.visitor import ConsoleCommand
 from coalserver.domain.minecraft.world import World
+from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.figures import FigureReader
 from coalserver.hosting.options import HostingOptions, build_catalog
@@ -61,7 +62,13 @@ class WorldHosting(Hosting):
     def __init__(self, core: Core, options: HostingOptions) -> None:
         super().__init__(core)
         self._options = options
-        self._context = HostingContext(core, options, build_catalog(core, options), machine_zone())
+        self._context = HostingContext(
+            core,
+            options,
+            build_catalog(core, options),
+            machine_zone(),
+            cgroups=Cgroups(options.cgroups),
+        )
         self._context.wake_all = self.wake_all
         self._worlds: dict[int, WorldTask] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}

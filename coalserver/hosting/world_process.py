@@ -15,6 +15,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import Trouble, TroubleCod
 from coalserver.domain.minecraft.hosting.version import STOP_SIGNALS
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import ParsedLine
+from coalserver.hosting.cgroups import remove as remove_cgroup
 from coalserver.hosting.console import Console
 from coalserver.hosting.keeper_client import (
     KeeperClient,
@@ -209,6 +210,7 @@ class WorldProcess:
             await self.client.wait_for_end()
             await self.client.close()
         self.state = read_run(self.folder) or self.state
+        await asyncio.to_thread(remove_cgroup, self.state.cgroup)
         await self.console.take_in(self.see)
 
     async def _end_leftovers(self, client: KeeperClient, term_seconds: float) -> None:

@@ -42,6 +42,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import (
     Trouble,
     TroubleCode,
     Wanted,
+    cost_mib,
 )
 from coalserver.domain.minecraft.hosting.minecraft_versions import choose_version
 from coalserver.domain.minecraft.hosting.properties_file import FileSettings, game_rules
@@ -49,6 +50,8 @@ from coalserver.domain.minecraft.hosting.transitions import Order, Run
 from coalserver.domain.minecraft.server_properties import effective_properties
 from coalserver.domain.minecraft.visitor import ConsoleCommand
 from coalserver.domain.minecraft.world import WorldStatus
+from coalserver.hosting.cgroups import Cgroup, Limits
+from coalserver.hosting.cgroups import remove as remove_cgroup
 from coalserver.hosting.console import Console
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.keeper_client import (
@@ -62,7 +65,7 @@ from coalserver.hosting.keeper_client import (
     read_run,
     start_keeper,
 )
-from coalserver.hosting.processes import boot_id, end_processes
+from coalserver.hosting.processes import boot_id, cgroup_members, end_processes
 from coalserver.hosting.status_ping import count_players
 from coalserver.hosting.versions.catalog import Place, Program
 from coalserver.hosting.versions.errors import VersionError, VersionErrorCode
@@ -233,6 +236,7 @@ class WorldTask:
                 run = await self._update(transitions.keeper_lost)
             term_seconds = self._context.options.term_seconds
             await end_processes(state.members, term_seconds=term_seconds, cgroup=state.cgroup)
+        await asyncio.to_thread(remove_cgroup, state.cgroup)
         await process.see_again()
         await self.console.take_in(process.see)
         if run.status is WorldStatus.LOADING:
@@ -368,8 +372,10 @@ class WorldTask:
     async def _spawn(self, program: Program, port: int) -> None:
         run, options = self._run, self._context.options
         version = self._core.query(version_of_world, world=run.world)
+        run_id = secrets.token_hex(8)
+        cgroup = await asyncio.to_thread(self._create_cgroup, run, run_id)
         launch = Launch(
-            run=secrets.token_hex(8),
+            run=run_id,
             argv=program.argv,
             cwd=self.files.server,
             timezone=self._context.zone,
@@ -377,6 +383,7 @@ class WorldTask:
             stop=version.stop if version else "stop",
             after=self.console.stored,
             user=self._context.user,
+            cgroup=cgroup.path if cgroup else None,
             term_seconds=options.term_seconds,
         )
         client: KeeperClient | None = None
@@ -388,10 +395,14 @@ class WorldTask:
             # It has ended already.
             client, state = None, await asyncio.to_thread(read_run, self.files.run)
         except KeeperError as error:
+            await asyncio.to_thread(remove_cgroup, launch.cgroup)
             await self._not_spawned(error)
             return
+        finally:
+            if cgroup is not None:
+                await asyncio.to_thread(cgroup.release)
         if state is None or state.run != launch.run:
-            state = replace(EMPTY_STATE, run=launch.run)
+            state = replace(EMPTY_STATE, run=launch.run, cgroup=launch.document()["cgroup"])
         process = WorldProcess(client, state, self.console, self.files.run)
         self._equip(process, run)
         await self._record_spawned(process)
@@ -399,11 +410,20 @@ class WorldTask:
             process.start_following()
         log.info("World %d starts on port %d", self.world_id, port)
 
+    def _create_cgroup(self, run: Run, run_id: str) -> Cgroup | None:
+        """Return a cgroup for a run. That of the last one is removed, if it could not be before."""
+        state = read_run(self.files.run)
+        if state is not None and not cgroup_members(state.cgroup):
+            remove_cgroup(state.cgroup)
+        limits = Limits.for_cost(cost_mib(run.world.properties), self._context.settings.cpu_weight)
+        return self._context.cgroups.create(run_id, limits)
+
     async def _not_spawned(self, error: KeeperError) -> None:
         state = await asyncio.to_thread(read_run, self.files.run)
         if error.code == "child_alive" and state is not None:
             term_seconds = self._context.options.term_seconds
             await end_processes(state.members, term_seconds=term_seconds, cgroup=state.cgroup)
+            await asyncio.to_thread(remove_cgroup, state.cgroup)
             return
         log.warning(
             "The process of world %d cannot be started: %s %s",

@@ -29,6 +29,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind
 from coalserver.domain.minecraft.world import WorldStatus
+from coalserver.hosting.cgroups import CgroupPlaces
 from coalserver.hosting.keeper_client import RunState, read_run
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.processes import end_processes, reap
@@ -77,6 +78,8 @@ class Worlds:
                 term_seconds=10,
                 crash_wait=0.05,
                 host="127.0.0.1",
+                # None but in the tests of cgroups.
+                cgroups=CgroupPlaces(root=folder / "no cgroups"),
             ),
             **options,
         )
