@@ -8,12 +8,13 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from coalserver.domain.minecraft.hosting.refusals import REFUSAL_SENTENCES, TROUBLE_SENTENCES
 from coalserver.web.pages.i18n import SCRIPT_CATALOG, TRANSLATIONS_DIRECTORY
 
 ROOT = Path(__file__).parent.parent
 TAGS = sorted(folder.name for folder in TRANSLATIONS_DIRECTORY.iterdir())
 #: Placeholders of a text: `%(name)s` in pages and templates, `{name}` in error messages and scripts.
-PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")
+PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w*\}")
 KEYWORDS = {
     "_": None,
     "gettext": None,
@@ -43,7 +44,15 @@ def texts_in(folder: str, end: str, method: str) -> dict[Text, str]:
 def used_texts(scripts: bool) -> dict[Text, str]:
     if scripts:
         return texts_in("static/js", ".js", "javascript")
-    return texts_in("templates", ".html", "jinja2") | texts_in("coalserver", ".py", "python")
+    refusals = "coalserver/domain/minecraft/hosting/refusals.py"
+    sentences: dict[Text, str] = dict.fromkeys(
+        (*REFUSAL_SENTENCES.values(), *TROUBLE_SENTENCES.values()), refusals
+    )
+    return (
+        sentences
+        | texts_in("templates", ".html", "jinja2")
+        | texts_in("coalserver", ".py", "python")
+    )
 
 
 def translations(tag: str, scripts: bool) -> dict[Text, Text]:

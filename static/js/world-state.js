@@ -10,6 +10,7 @@ const REFRESH_MS = 60000;
 /** Events within this time cause one request. */
 const DEBOUNCE_MS = 250;
 const CLOCK_REFRESH_MS = 5000;
+const COUNTDOWN_MS = 1000;
 const TICKS_PER_SECOND = 20;
 const TICKS_PER_HOUR = 1000;
 /** The game's day begins at 6:00. */
@@ -60,8 +61,37 @@ export function mountState(onChange = () => {}) {
     write(part.state, world.words);
     if (part.version) write(part.version, world.version || "–");
     for (const [action, possible] of Object.entries(world.may ?? {})) if (part[action]) part[action].hidden = !possible;
+    drawHosted();
     drawConditions();
     drawOnlinePlayers();
+  }
+
+  /** What only worlds have that this server runs. */
+  function drawHosted() {
+    const { hosted } = world;
+    if (!hosted) return;
+    if (part.address) {
+      write(part.address, world.address ?? "");
+      part["address-row"].hidden = !world.address;
+    }
+    show(part.trouble, hosted.trouble);
+    if (part.eula) part.eula.hidden = !hosted.needs_eula;
+    drawCountdowns();
+  }
+
+  function drawCountdowns() {
+    const { starts_in: startsIn, pauses_in: pausesIn } = world.hosted ?? {};
+    const passed = (Date.now() - readAt) / 1000;
+    const left = (seconds) => Math.max(0, Math.ceil(seconds - passed));
+    if (startsIn) write(part.state, left(startsIn) ? texts.starts_again.replace("{seconds}", left(startsIn)) : texts.waiting_to_start);
+    show(part.pauses, Number.isFinite(pausesIn) ? texts.pauses.replace("{minutes}", Math.max(1, Math.ceil(left(pausesIn) / 60))) : "");
+  }
+
+  /** Show a text, or nothing if there is none. */
+  function show(node, text) {
+    if (!node) return;
+    write(node, text ?? "");
+    node.hidden = !text;
   }
 
   function drawConditions() {
@@ -105,6 +135,7 @@ export function mountState(onChange = () => {}) {
   draw();
   root.querySelector("nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   setInterval(drawConditions, CLOCK_REFRESH_MS);
+  if (world.hosted) setInterval(drawCountdowns, COUNTDOWN_MS);
   setInterval(refreshIfVisible, REFRESH_MS);
   document.addEventListener("visibilitychange", refreshIfVisible);
   return { scheduleRefresh, world: () => world };

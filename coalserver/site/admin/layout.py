@@ -17,7 +17,7 @@ from coalserver.site.errors import (
     render_http_error,
     with_errors_shown,
 )
-from coalserver.site.worlds.context import STATUS_LABELS
+from coalserver.site.worlds.context import world_words
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page
@@ -81,7 +81,7 @@ def render_admin_page(
         "pages": PAGES,
         "form_values": ctx.body if errors else {},
         "now": ctx.now,
-        "status_labels": STATUS_LABELS,
+        "status_words": partial(world_words, ctx),
         "errors": errors or {},
         "messages": messages,
     }

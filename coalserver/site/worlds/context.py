@@ -8,6 +8,13 @@ from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, UP, WITH_PROCESS
 from coalserver.domain.minecraft.world import STOPPING, TICKS_PER_DAY, World, WorldStatus
 from coalserver.site.access import world_path
+from coalserver.site.worlds.hosted import (
+    find_run,
+    hosted_fields,
+    may_start,
+    needs_eula,
+    state_text,
+)
 from coalserver.site.worlds.line_rows import public_name
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.clock import format_duration
@@ -58,15 +65,20 @@ def avatar_hue(name: str) -> int:
 
 
 def world_summary(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:
-    """Return `world_fields` with status and weather in the language of the request."""
+    """Return `world_fields` with the weather in the language of the request."""
     translate = request_language(ctx.request).gettext
     fields = world_fields(ctx, world, account)
     weather = fields["weather"]
-    return {
-        **fields,
-        "words": translate(fields["words"]),
-        "weather": translate(weather) if weather else None,
-    }
+    return {**fields, "weather": translate(weather) if weather else None}
+
+
+def world_words(ctx: RequestContext, world: World, *, public: bool = False) -> str:
+    """Return the text of a world's state in the language of the request."""
+    language = request_language(ctx.request)
+    text = None
+    if world.hosted:
+        text = state_text(find_run(ctx, world.id), language, ctx.now, public=public)
+    return language.gettext(STATUS_LABELS[world.status]) if text is None else text
 
 
 def world_fields(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:
@@ -75,7 +87,7 @@ def world_fields(ctx: RequestContext, world: World, account: Account | None) -> 
         "name": world.name,
         "path": world_path(world),
         "status": str(world.status),
-        "words": STATUS_LABELS[world.status],
+        "words": world_words(ctx, world, public=account is None),
         "running": world.status is WorldStatus.RUNNING,
         "percent": world.percent,
         "day": world.day,
@@ -90,6 +102,9 @@ def world_fields(ctx: RequestContext, world: World, account: Account | None) -> 
         fields["may"] = allowed_actions(ctx, world, account)
         fields["address"] = world.address
         fields["lag"] = _lag(world)
+    if world.hosted:
+        language = request_language(ctx.request)
+        fields["hosted"] = hosted_fields(ctx, find_run(ctx, world.id), account, language)
     return fields
 
 
@@ -100,8 +115,8 @@ def allowed_actions(ctx: RequestContext, world: World, account: Account) -> dict
     """
     if not world.hosted or not ctx.app.service(Hosting).enabled:
         return {}
-    status = world.status
-    member_actions = {"play": status in AT_REST or status in STOPPING}
+    status, run = world.status, find_run(ctx, world.id)
+    member_actions = {"play": may_start(run, account) and not needs_eula(ctx, run)}
     if not account.admin:
         return member_actions
     return {

@@ -7,6 +7,7 @@ import orjson
 
 from coalserver.core.ports import Entry
 from coalserver.domain.minecraft.events import ConsoleCommandsDelivered, LineLogged, WorldChanged
+from coalserver.domain.minecraft.hosting.events import HostedWorldChanged
 from coalserver.site.worlds.line_rows import render_row
 
 
@@ -24,7 +25,7 @@ def _payload(event: Any, public: bool) -> dict[str, Any] | None:
     if isinstance(event, LineLogged):
         row = render_row(event.line, public=public)
         return None if row is None else {"type": "line", "live": event.live, "row": row}
-    if isinstance(event, WorldChanged):
+    if isinstance(event, WorldChanged | HostedWorldChanged):
         return {"type": "world"}
     if isinstance(event, ConsoleCommandsDelivered) and not public:
         return {"type": "told", "lines": event.commands}

@@ -1,5 +1,7 @@
 """The overview page of a world, its events, and starting and stopping a hosted world."""
 
+import math
+
 from aiohttp import web
 from babel.numbers import format_decimal
 
@@ -16,22 +18,24 @@ from coalserver.site.access import (
     world_path,
     world_reader_page,
 )
-from coalserver.site.errors import wants_json
+from coalserver.site.errors import add_retry_after, wants_json
 from coalserver.site.worlds.context import world_context, world_summary
 from coalserver.site.worlds.event_payloads import event_renderer
 from coalserver.site.worlds.history import HistoryFilter
+from coalserver.site.worlds.hosted import refusal_sentence
 from coalserver.site.worlds.line_rows import render_row
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, redirect
 from coalserver.web.pages.forms import read_csrf_form
-from coalserver.web.pages.i18n import N_, request_language
+from coalserver.web.pages.i18n import N_, Language, request_language
 from coalserver.web.responses import json_response
 from coalserver.web.streaming.event_stream import serve_events
 from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscription
 
 #: Lines of the log on the overview.
 LATEST_ROWS = 12
+TOO_MANY_STARTS = N_("You have started worlds too often. Try again in {minutes} min.")
 EVENT_RENDERERS = {True: event_renderer(public=True), False: event_renderer(public=False)}
 
 
@@ -76,12 +80,28 @@ def order_page(order: Order | None) -> Handler:
             else:
                 await hosting.order(world.id, order, account.id)
         except DomainError as error:
-            if error.code is not ErrorCode.ORDER_REFUSED:
+            sentence = order_error_sentence(error, request_language(ctx.request))
+            if sentence is None:
                 raise
-            return await render_world_page(ctx, world, account, error.details["refusal"].text)
+            ctx.app.count_refusal(error)
+            response = await render_world_page(ctx, world, account, sentence)
+            if error.code is ErrorCode.RATE_LIMITED:
+                response.set_status(429)
+            return add_retry_after(response, error)
         return redirect(world_path(world))
 
     return handler
+
+
+def order_error_sentence(error: DomainError, language: Language) -> str | None:
+    """Return the sentence with which the page of a world shows a refused order; None for other errors."""
+    if error.code is ErrorCode.ORDER_REFUSED:
+        return refusal_sentence(error.details["refusal"], language)
+    if error.code is ErrorCode.RATE_LIMITED:
+        return language.gettext(TOO_MANY_STARTS).format(
+            minutes=math.ceil(error.details["retry_after"] / 60)
+        )
+    return None
 
 
 #: Orders that are asked for on a page first: its title, and what the order does.
