@@ -3,18 +3,21 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
 from coalserver.core.commands.consoles import send_console_command
 from coalserver.core.commands.hosting import MachineFacts, begin_save, give_order, refuse
+from coalserver.core.commands.hosting_settings import check_name_free
 from coalserver.core.engine import Core
-from coalserver.core.queries.hosting import get_run
+from coalserver.core.queries.hosting import all_versions, get_run, worlds_with_version
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run, answer_to
+from coalserver.domain.minecraft.hosting.version import Version, VersionKind, validate_name
 
 #: Plays that a user without the administrator role may have accepted within PLAY_WINDOW_SECONDS.
 MAX_PLAYS = 10
@@ -60,6 +63,19 @@ class ShownSave(Protocol):
 
     @property
     def note(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVersion:
+    """A version with what pages and the command line show of it."""
+
+    version: Version
+    #: Names of the worlds that use it, oldest first.
+    users: tuple[str, ...] = ()
+    #: Percent of a fetch that runs; None: none does.
+    percent: int | None = None
+    #: Why the last fetch failed: a part of a sentence in English. Empty: it did not.
+    failure: str = ""
 
 
 class Hosting:
@@ -186,6 +202,63 @@ class Hosting:
         for a world that is not at rest, and for what `begin_restore` refuses.
         """
         self._no_save(world_id)
+
+    # Versions (hosting.md, 4). `actor`: id of an account or COMMAND_LINE. Those that take one raise ADMIN_REQUIRED;
+    # all but `versions` raise ORDER_REFUSED where hosting is switched off or ending.
+
+    def versions(self) -> list[ShownVersion]:
+        """Return all versions, by name."""
+        return [self.shown_version(version) for version in self._core.query(all_versions)]
+
+    def shown_version(self, version: Version) -> ShownVersion:
+        """Return what is shown of a version."""
+        users = self._core.query(worlds_with_version, name=version.name)
+        return ShownVersion(version, tuple(world.name for world in users))
+
+    async def listed_versions(self, kind: VersionKind) -> Sequence[str]:
+        """Return the releases of a list, newest first. Raises INVALID_REQUEST, as `add_version`."""
+        refuse(RefusalCode.HOSTING_OFF)
+
+    async def add_version(self, version: Version, actor: int) -> Version:
+        """Add a version of any kind but JAR, after a look at its list, address or program.
+
+        Raises VERSION_EXISTS and INVALID_REQUEST. The reason why a source cannot be used is the error's `text`, a
+        part of a sentence in English, and its field is `url`, `command` or, for a list, `version`.
+        """
+        refuse(RefusalCode.HOSTING_OFF)
+
+    async def version_upload_path(self) -> Path:
+        """Return a path at which the caller writes a jar, with mode 0600.
+
+        The caller deletes the file; what a killed process leaves is deleted at the next start. Raises ORDER_REFUSED
+        for a full disk too.
+        """
+        refuse(RefusalCode.HOSTING_OFF)
+
+    def check_version_name(self, name: str) -> None:
+        """Check the name of a version that is to be added. Raises INVALID_REQUEST and VERSION_EXISTS."""
+        self._core.query(check_name_free, name=validate_name(name))
+
+    async def add_version_jar(self, version: Version, path: Path, actor: int) -> Version:
+        """Add a version of kind JAR with a copy of a file.
+
+        Raises what `add_version` does, with the field `file`, and ORDER_REFUSED for a full disk.
+        """
+        refuse(RefusalCode.HOSTING_OFF)
+
+    async def fetch_version(self, name: str, actor: int, *, wait: bool = False) -> None:
+        """Begin to fetch the jar of a version, unless it is there; with `wait`, return when it has come.
+
+        Raises VERSION_NOT_FOUND, and ORDER_REFUSED for a command, a full disk and, with `wait`, a failed fetch.
+        """
+        refuse(RefusalCode.HOSTING_OFF)
+
+    async def remove_version(self, name: str, actor: int) -> Version:
+        """Remove a version and its jar; a fetch of it is ended.
+
+        Raises VERSION_NOT_FOUND, VERSION_IN_USE and VERSION_CONFIGURED.
+        """
+        refuse(RefusalCode.HOSTING_OFF)
 
     def _no_save(self, world_id: int) -> NoReturn:
         self._core.query(get_run, world_id=world_id)

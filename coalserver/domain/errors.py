@@ -106,6 +106,8 @@ class ErrorCode(StrEnum):
     VERSION_NOT_FOUND = "version_not_found"
     VERSION_EXISTS = "version_exists"
     VERSION_IN_USE = "version_in_use"
+    #: The configuration defines the version.
+    VERSION_CONFIGURED = "version_configured"
     SAVE_NOT_FOUND = "save_not_found"
     #: `text`: the sentence for an uploaded archive that is not safe or no world.
     ARCHIVE_REFUSED = "archive_refused"

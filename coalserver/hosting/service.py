@@ -13,7 +13,6 @@ from pathlib import Path
 from coalserver.core.commands.hosting import MachineFacts, update_run
 from coalserver.core.commands.hosting_settings import define_configured_versions
 from coalserver.core.engine import Core
-from coalserver.core.hosting import Hosting
 from coalserver.core.queries.hosting import (
     all_hosted_worlds,
     get_run,
@@ -36,8 +35,9 @@ from coalserver.domain.minecraft.world import World
 from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.figures import FigureReader
-from coalserver.hosting.options import HostingOptions, build_catalog
+from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.segments import ConsoleLine
+from coalserver.hosting.version_hosting import VersionHosting
 from coalserver.hosting.world_process import WorldProcess
 from coalserver.hosting.world_task import WorldTask
 from coalserver.storage.data_directory import OperatorError
@@ -56,16 +56,15 @@ ZONE_FILE = Path("/etc/localtime")
 ZONE_FOLDER = "/zoneinfo/"
 
 
-class WorldHosting(Hosting):
+class WorldHosting(VersionHosting):
     """Hosting of worlds on this machine."""
 
     def __init__(self, core: Core, options: HostingOptions) -> None:
-        super().__init__(core)
-        self._options = options
+        super().__init__(core, options)
         self._context = HostingContext(
             core,
             options,
-            build_catalog(core, options),
+            self.catalog,
             machine_zone(),
             cgroups=Cgroups(options.cgroups),
         )
@@ -125,6 +124,7 @@ class WorldHosting(Hosting):
         self._context.ending = True
         self._context.leaving = leave or self._options.leave
         self.wake_all()
+        await self.stop_fetches()
         if not self._context.leaving:
             await self._wait_for_tasks(leave_now)
             self._context.leaving = True

@@ -336,6 +336,7 @@ _OTHER_APIS: dict[MessageKey, ErrorMessage] = {
     ErrorCode.VERSION_NOT_FOUND: (404, "Version not found"),
     ErrorCode.VERSION_EXISTS: (409, "A version has this name"),
     ErrorCode.VERSION_IN_USE: (409, "A world uses this version"),
+    ErrorCode.VERSION_CONFIGURED: (409, "The configuration defines this version"),
     ErrorCode.SAVE_NOT_FOUND: (404, "Saved game not found"),
     ErrorCode.ARCHIVE_REFUSED: (400, "This archive is not accepted"),
     ErrorCode.SHORT_NAME_RESERVED: (400, "This short name is reserved"),

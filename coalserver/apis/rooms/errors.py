@@ -217,6 +217,11 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
     ErrorCode.VERSION_NOT_FOUND: (404, "version.not_found", "There is no such version."),
     ErrorCode.VERSION_EXISTS: (409, "version.exists", "There is a version with this name."),
     ErrorCode.VERSION_IN_USE: (409, "version.in_use", "A world uses this version."),
+    ErrorCode.VERSION_CONFIGURED: (
+        409,
+        "version.configured",
+        "The configuration defines this version.",
+    ),
     ErrorCode.SAVE_NOT_FOUND: (404, "save.not_found", "There is no such saved game."),
     ErrorCode.ARCHIVE_REFUSED: (400, "save.archive_refused", "This archive is not accepted."),
     ErrorCode.SHORT_NAME_RESERVED: (

@@ -11,9 +11,11 @@ from coalserver.core.queries.hosting import (
     all_versions,
     get_run,
     get_settings,
+    get_version,
     version_by_name,
     worlds_with_version,
 )
+from coalserver.core.state import Reader
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -146,19 +148,29 @@ def configure_hosting(uow: UnitOfWork, *, changes: Mapping[str, Any]) -> Hosting
 def add_version(uow: UnitOfWork, *, version: Version) -> Version:
     """Add a version, whose id and time of creation are set here. Raises INVALID_REQUEST or VERSION_EXISTS."""
     version = validate_definition(version)
-    if version_by_name(uow, version.name) is not None:
-        raise DomainError(ErrorCode.VERSION_EXISTS, version=version.name)
+    check_name_free(uow, version.name)
     return uow.save(replace(version, id=uow.new_id(Version), created=uow.now))
+
+
+def check_name_free(reader: Reader, name: str) -> None:
+    """Raise VERSION_EXISTS if there is a version with this name."""
+    if version_by_name(reader, name) is not None:
+        raise DomainError(ErrorCode.VERSION_EXISTS, version=name)
 
 
 def update_version(uow: UnitOfWork, *, name: str, changes: Mapping[str, Any]) -> Version:
     """Record what is known of a version's file. Raises VERSION_NOT_FOUND."""
-    return uow.save(replace(_get_version(uow, name), **changes))
+    return uow.save(replace(get_version(uow, name), **changes))
 
 
 def remove_version(uow: UnitOfWork, *, name: str) -> Version:
-    """Remove a version that no world uses. Raises VERSION_NOT_FOUND or VERSION_IN_USE."""
-    version = _get_version(uow, name)
+    """Remove a version that no world uses.
+
+    Raises VERSION_NOT_FOUND, VERSION_IN_USE, and VERSION_CONFIGURED for one of the configuration.
+    """
+    version = get_version(uow, name)
+    if version.configured:
+        raise DomainError(ErrorCode.VERSION_CONFIGURED, version=name)
     users = worlds_with_version(uow, name)
     if users:
         raise DomainError(ErrorCode.VERSION_IN_USE, world=users[0].name)
@@ -187,10 +199,3 @@ def define_configured_versions(uow: UnitOfWork, *, versions: Sequence[Version]) 
         ) != known:
             uow.save(same)
     return left_out
-
-
-def _get_version(uow: UnitOfWork, name: str) -> Version:
-    version = version_by_name(uow, name)
-    if version is None:
-        raise DomainError(ErrorCode.VERSION_NOT_FOUND)
-    return version

@@ -133,6 +133,14 @@ def version_by_name(reader: Reader, name: str) -> Version | None:
     return reader.first(Version, "name", name) if name else None
 
 
+def get_version(reader: Reader, name: str) -> Version:
+    """Return the version with this name. Raises VERSION_NOT_FOUND."""
+    version = version_by_name(reader, name)
+    if version is None:
+        raise DomainError(ErrorCode.VERSION_NOT_FOUND)
+    return version
+
+
 def version_of_world(reader: Reader, world: World) -> Version | None:
     """Return the version that a world's properties name, or None if none is set or defined."""
     return version_by_name(reader, str(effective_properties(world.properties)["version"] or ""))

@@ -6,7 +6,9 @@ Two worlds that start with one version share one fetch.
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,32 @@ class VersionCatalog:
         self._core, self._fetcher = core, fetcher
         self._log_settings, self._program_path = log_settings, program_path
         self._fetching: dict[int, _Fetching] = {}
+        #: By id of the version, why its last fetch failed.
+        self._failures: dict[int, str] = {}
+        # The hash of a jar is known when it has come, and then no version has it yet. So none is deleted while one
+        # is received.
+        self._receiving = 0
+        self._unused: set[str] = set()
+        self._deleting = asyncio.Lock()
+
+    def percent(self, version: Version) -> int | None:
+        """Return the percentage of a version's jar that has arrived; None if it is not being fetched."""
+        fetching = self._fetching.get(version.id)
+        return None if fetching is None else fetching.percent
+
+    def failure(self, version: Version) -> str:
+        """Return why the last fetch of a version failed, as in VersionError; empty if it did not."""
+        return self._failures.get(version.id, "")
+
+    async def check_source(self, version: Version) -> None:
+        """Ask the list or the address of a version for its jar, or look for the program of a command.
+
+        Raises NOT_FETCHED, CHECKSUM and BAD_COMMAND, within some seconds.
+        """
+        if version.kind is VersionKind.COMMAND:
+            await in_thread(lambda: check_program(version.command, self._program_path))
+        else:
+            await self._check_source(version)
 
     async def check(self, version: Version) -> Obstacles:
         """Return what stands against a start, within some seconds. A jar that is there is not asked for again."""
@@ -159,8 +187,21 @@ class VersionCatalog:
         return Program(argv, str(java.home), minecraft)
 
     async def ensure_jar(self, version: Version, progress: Progress = lambda percent: None) -> Jar:
-        """Return the checked jar of a version; it is fetched if it is missing or was changed. Raises VersionError."""
+        """Return the checked jar of a version; it is fetched if it is missing or was changed. Raises VersionError.
+
+        `progress` is called only if it is fetched.
+        """
         version = self._known(version)
+        try:
+            jar = await self._ensure_jar(version, progress)
+        except VersionError as error:
+            if self._is_stored(version):
+                self._failures[version.id] = error.reason
+            raise
+        self._failures.pop(version.id, None)
+        return jar
+
+    async def _ensure_jar(self, version: Version, progress: Progress) -> Jar:
         if version.jar:
             try:
                 return await self.store.check(version.jar, version.size)
@@ -172,18 +213,28 @@ class VersionCatalog:
             raise VersionError(VersionErrorCode.FILES_MISSING, "its jar is gone")
         return await self._fetch_shared(version, progress)
 
-    async def add_jar(self, version: Version, file: Path) -> Version:
-        """Store the jar of a version of kind JAR, from a file on this machine. Raises VersionError and OSError."""
+    async def add_jar(
+        self, version: Version, file: Path, add: Callable[[Version], Awaitable[Version]]
+    ) -> Version:
+        """Store a copy of a file as the jar of a new version of kind JAR, then add the version with `add`.
+
+        Raises VersionError, OSError for the file, and what `add` does; then nothing is kept.
+        """
         limit = self._fetcher.limits.jar_bytes
-        expected = Expected(sha1=version.sha1, sha256=version.sha256)
-        jar = await self.store.add_file(file, limit, expected)
-        return await self._record(version, jar, Source(""))
+        async with self._receive():
+            jar = await self.store.add_file(file, limit, Expected())
+            try:
+                return await add(replace(version, **_known_of(jar, Source(""))))
+            finally:
+                # It is kept if the version was added.
+                await self._delete_unused(jar.sha256)
 
     async def delete_jar(self, version: Version) -> None:
         """Delete the jar of a version that was removed, unless another version has the same. Raises VersionError."""
         fetching = self._fetching.get(version.id)
         if fetching is not None:
             await self._cancel(version.id, fetching)
+        self._failures.pop(version.id, None)
         if version.jar:
             await self._delete_unused(version.jar)
 
@@ -268,38 +319,67 @@ class VersionCatalog:
             task.exception()
 
     async def _fetch(self, version: Version, progress: Progress) -> Jar:
-        source = await self._find_source(version)
-        jar = await self._fetcher.fetch(source, self.store, progress)
-        await self._record(version, jar, source)
+        async with self._receive():
+            source = await self._find_source(version)
+            jar = await self._fetcher.fetch(source, self.store, progress)
+            await self._record(version, jar, source)
         log.info("Version %s was fetched: %d bytes", version.name, jar.size)
         return jar
 
-    async def _record(self, version: Version, jar: Jar, source: Source) -> Version:
+    async def _record(self, version: Version, jar: Jar, source: Source) -> None:
         """Store what is known of a jar with its version, and delete the jar that it had before."""
-        old = version_by_name(self._core.state, version.name)
-        if old is None or old.id != version.id:
-            await self._delete_unused(jar.sha256)
-            raise _removed()
-        changes: dict[str, Any] = {
-            "jar": jar.sha256,
-            "size": jar.size,
-            "minecraft": source.minecraft or jar.facts.minecraft,
-            "needed_java": source.java or jar.facts.java,
-        }
-        # Nothing can come between the look at the version and this command, which runs at once.
-        recorded = await self._core.execute(update_version, name=version.name, changes=changes)
-        if old.jar and old.jar != jar.sha256:
-            await self._delete_unused(old.jar)
-        return recorded
+        try:
+            old = version_by_name(self._core.state, version.name)
+            if old is None or old.id != version.id:
+                raise _removed()
+            # Nothing can come between the look at the version and this command, which runs at once.
+            changes = _known_of(jar, source)
+            await self._core.execute(update_version, name=version.name, changes=changes)
+        finally:
+            # Whatever was recorded: one of them is not used any more.
+            await self._delete_unused(jar.sha256, version.jar)
 
-    async def _delete_unused(self, sha256: str) -> None:
-        if not any(one.jar == sha256 for one in self._core.state.all(Version)):
-            await in_thread(lambda: self.store.delete(sha256))
+    @asynccontextmanager
+    async def _receive(self) -> AsyncIterator[None]:
+        """Delete no jars within the context; those that became unused are deleted at its end."""
+        async with self._deleting:
+            self._receiving += 1
+        try:
+            yield
+        finally:
+            self._receiving -= 1
+            try:
+                await self._delete_unused()
+            except VersionError as error:
+                log.warning("A jar that is not used any more cannot be deleted: %s", error.reason)
+
+    async def _delete_unused(self, *hashes: str) -> None:
+        """Delete jars that no version has, at the latest when nothing is received any more. Raises DISK."""
+        self._unused.update(sha256 for sha256 in hashes if sha256)
+        async with self._deleting:
+            while self._unused and not self._receiving:
+                sha256 = self._unused.pop()
+                if not any(one.jar == sha256 for one in self._core.state.all(Version)):
+                    await in_thread(partial(self.store.delete, sha256))
 
     def _known(self, version: Version) -> Version:
         """Return the version as it is stored now, or as it was given if it was removed."""
         stored = version_by_name(self._core.state, version.name)
         return stored if stored is not None and stored.id == version.id else version
+
+    def _is_stored(self, version: Version) -> bool:
+        stored = version_by_name(self._core.state, version.name)
+        return stored is not None and stored.id == version.id
+
+
+def _known_of(jar: Jar, source: Source) -> dict[str, Any]:
+    """Return what is stored of a jar with its version."""
+    return {
+        "jar": jar.sha256,
+        "size": jar.size,
+        "minecraft": source.minecraft or jar.facts.minecraft,
+        "needed_java": source.java or jar.facts.java,
+    }
 
 
 def _removed() -> VersionError:

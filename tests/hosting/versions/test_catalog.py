@@ -13,6 +13,7 @@ from coalserver.core.commands.hosting_settings import add_version, remove_versio
 from coalserver.core.engine import Core
 from coalserver.core.queries.hosting import version_by_name
 from coalserver.core.unit_of_work import CoreContext, Limits
+from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind
 from coalserver.hosting.versions.catalog import Obstacles, Place, VersionCatalog
 from coalserver.hosting.versions.errors import VersionError, VersionErrorCode
@@ -60,6 +61,12 @@ class Catalog:
         if kind is VersionKind.URL:
             options.setdefault("url", f"{self.stand_in.url}/server.jar")
         return await self.core.execute(add_version, version=Version(0, name, kind, 0, **options))
+
+    async def add_jar(self, file, name="1.20.4"):
+        def add(version):
+            return self.core.execute(add_version, version=version)
+
+        return await self.catalog.add_jar(Version(0, name, VersionKind.JAR, 0), file, add)
 
     def stored(self, version):
         return version_by_name(self.core.state, version.name)
@@ -256,11 +263,9 @@ async def test_command_without_its_program_is_refused(versions):
 
 
 async def test_uploaded_jar_is_used_until_it_is_gone(versions, tmp_path):
-    version = await versions.add(VersionKind.JAR)
-    assert (await versions.fails(version))[0] is VersionErrorCode.FILES_MISSING
     file = tmp_path / "upload"
     file.write_bytes(JAR)
-    version = await versions.catalog.add_jar(version, file)
+    version = await versions.add_jar(file)
     assert (await versions.catalog.prepare(version, PLACE)).minecraft == "1.20.4"
     assert await versions.catalog.check(version) == Obstacles()
     versions.catalog.store.path(version.jar).unlink()
@@ -277,6 +282,41 @@ async def test_deleted_version_takes_its_jar_along_unless_another_has_it(version
         removed = await versions.core.execute(remove_version, name=version.name)
         await versions.catalog.delete_jar(removed)
         assert len(versions.files()) == left
+
+
+async def test_jar_of_a_version_that_is_not_added_is_not_kept(versions, tmp_path):
+    file = tmp_path / "upload"
+    file.write_bytes(JAR)
+    await versions.add()
+    with pytest.raises(DomainError):
+        await versions.add_jar(file)
+    assert versions.files() == []
+
+
+async def test_jar_that_another_version_is_about_to_have_is_not_deleted(versions, tmp_path):
+    """The upload has its file in place already when the only version with the same file is removed."""
+    file = tmp_path / "upload"
+    file.write_bytes(JAR)
+    first = await versions.add(name="first")
+    await versions.catalog.prepare(first, PLACE)
+
+    async def add(version):
+        removed = await versions.core.execute(remove_version, name="first")
+        await versions.catalog.delete_jar(removed)
+        return await versions.core.execute(add_version, version=version)
+
+    second = await versions.catalog.add_jar(Version(0, "second", VersionKind.JAR, 0), file, add)
+    assert versions.files() == [f"{second.jar}.jar"]
+
+
+async def test_failure_is_known_until_the_next_fetch(versions):
+    version = await versions.add()
+    del versions.stand_in.pages["/server.jar"]
+    await versions.fails(version)
+    assert versions.catalog.failure(version) == "Error (404) fetching URL"
+    versions.stand_in.pages["/server.jar"] = JAR
+    await versions.catalog.prepare(version, PLACE)
+    assert versions.catalog.failure(version) == ""
 
 
 class HeldJar:

@@ -129,9 +129,12 @@ def validate_stop(text: str) -> str:
 
 
 def validate_name(name: str) -> str:
-    """Return a valid name of a version, without spaces around it. Raises INVALID_REQUEST."""
+    """Return a valid name of a version, without spaces around it. Raises INVALID_REQUEST.
+
+    It is a part of addresses, in which browsers take `.` and `..` out.
+    """
     name = name.strip()
-    if not NAME.fullmatch(name):
+    if not NAME.fullmatch(name) or name in (".", ".."):
         raise _invalid("version", "version_name")
     return name
 
