@@ -1,11 +1,13 @@
 """Errors on pages: shared messages, the lookup in tables of messages, and error responses for people and scripts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
 
 from aiohttp import web
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.site.archive_refusals import archive_refusal
+from coalserver.site.worlds.hosted import refusal_sentence
 from coalserver.web.api import Handler
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import CSRF_FIELD, read_browser_cookie
@@ -15,6 +17,10 @@ from coalserver.web.responses import json_response
 
 #: HTTP status and message of an error code; by (code, field), those of a field of a form.
 ErrorMessages = Mapping[ErrorCode | tuple[ErrorCode, str], tuple[int, str]]
+#: Renders an error on a page that may have to be gathered first.
+ErrorRenderer = Callable[
+    [DomainError, RequestContext], web.StreamResponse | Awaitable[web.StreamResponse]
+]
 
 SHARED_MESSAGES: ErrorMessages = {
     ErrorCode.INVALID_TOKEN: (403, N_("This form expired. Check your input and send it again.")),
@@ -69,6 +75,10 @@ def error_message(
 
     The table comes before the shared messages, a message for a field before the one for the code.
     """
+    if error.code is ErrorCode.ORDER_REFUSED:
+        return 400, refusal_sentence(error.details["refusal"], language)
+    if error.code is ErrorCode.ARCHIVE_REFUSED:
+        return 400, archive_refusal(str(error.details["text"]), language)
     keys = [(error.code, name) for name in error.details.get("fields") or {}]
     found = next((messages[key] for key in keys if key in messages), None)
     status, message = (
@@ -77,9 +87,7 @@ def error_message(
     return status, language.gettext(message).format(**{**DEFAULT_DETAILS, **error.details})
 
 
-def with_errors_shown(
-    handler: Handler, render_error: Callable[[DomainError, RequestContext], web.StreamResponse]
-) -> Handler:
+def with_errors_shown(handler: Handler, render_error: ErrorRenderer) -> Handler:
     """Return the handler of a form whose errors are rendered on the form's own page."""
 
     @wraps(handler)
@@ -88,7 +96,8 @@ def with_errors_shown(
             return await handler(ctx)
         except DomainError as error:
             ctx.app.count_refusal(error)
-            return render_error(error, ctx)
+            response = render_error(error, ctx)
+            return await response if isinstance(response, Awaitable) else response
 
     return form_handler
 

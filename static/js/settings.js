@@ -27,21 +27,22 @@ const liveSections = () => [...document.querySelectorAll("[data-live]")];
 const MAX_PAUSE_SECONDS = 60;
 let delayFactor = 1;
 
-/** Return whether the focus is in a control of the section, which is not refreshed then. */
-function hasFocus(part) {
+/** Return whether the section is in use, and so is not refreshed: it has the focus, or something is unfolded. */
+function isInUse(part) {
   const at = document.activeElement;
-  return part.contains(at) && at.matches("input, select, textarea, button, a");
+  const hasFocus = part.contains(at) && at.matches("input, select, textarea, button, a, summary");
+  return hasFocus || part.querySelector("details[open]") !== null;
 }
 
 async function refresh() {
-  if (document.visibilityState !== "visible" || liveSections().every(hasFocus)) return;
+  if (document.visibilityState !== "visible" || liveSections().every(isInUse)) return;
   // The page itself can be the response to a POST, which must not be repeated.
   const answer = await fetch(liveSections()[0].dataset.from, { headers: { Accept: "text/html" }, redirect: "error" });
   if (!answer.ok) throw new Error(`${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const part of liveSections()) {
     const now = fresh.getElementById(part.id);
-    if (!now || hasFocus(part)) continue;
+    if (!now || isInUse(part)) continue;
     // CSRF tokens differ on each response.
     if (withoutToken(now) === withoutToken(part)) continue;
     part.replaceWith(now);

@@ -75,6 +75,7 @@ export function mountState(onChange = () => {}) {
       part["address-row"].hidden = !world.address;
     }
     show(part.trouble, hosted.trouble);
+    if (part.saving) part.saving.hidden = !hosted.saving;
     if (part.eula) part.eula.hidden = !hosted.needs_eula;
     drawCountdowns();
   }

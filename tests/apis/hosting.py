@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 from coalserver.core.commands.hosting import MachineFacts, save_run
 from coalserver.core.commands.hosting_settings import add_version, agree_to_eula, set_properties
 from coalserver.core.engine import Core
-from coalserver.core.hosting import Hosting
 from coalserver.core.queries.hosting import get_run
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.minecraft.hosting.hosted_world import Wanted
 from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind
 from coalserver.domain.minecraft.world import WorldStatus
+from tests.apis.saved_games import SampleSaves
 
 ROOM = MachineFacts(budget=16_000, disk_free=50_000)
 
 
-class SampleHosting(Hosting):
+class SampleHosting(SampleSaves):
     """Hosting that starts no process; `machine` is what every order is checked against."""
 
     def __init__(self, core: Core) -> None:

@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from coalserver.cli import main
+from coalserver.hosting.low_priority import Progress
+from coalserver.hosting.saves import SavedGames
+from tests.hosting.zips import world_zip
 from tests.processes import ServerProcess, run_server
 
 #: Below the ephemeral ports, one of which could be taken while the server is down.
@@ -53,6 +57,18 @@ class Server:
         folder = self._data / "backups"
         folder.mkdir(exist_ok=True)
         self.run_command("backup", str(folder / name))
+
+    def add_saved_game(self, world_id: int, save_id: str) -> None:
+        """Put an uploaded world among the saved games of a hosted world, with this id."""
+        games = SavedGames(self._data / "hosting" / "worlds" / str(world_id))
+        games.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with TemporaryFile() as file:
+            file.write(world_zip())
+            file.seek(0)
+            limits = {"max_bytes": 1 << 20, "disk_free": 0}
+            saved = games.add_upload(file, Progress(), note="Old server", **limits)
+        for path in games.saves.glob(f"{saved.id}.*"):
+            path.rename(path.with_name(f"{save_id}{path.suffix}"))
 
     def close(self) -> None:
         self._processes.close()

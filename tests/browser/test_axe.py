@@ -25,6 +25,7 @@ HOME = "http://127.0.0.1/"
 BACKUP = "coalserver-20260101T000000Z.tar"
 APP = {"client_id": "shoulder", "client_name": "Over the Shoulder", "redirect_uris": [HOME]}
 CONSENT = f"/oauth/v1/auth?response_type=code&client_id=shoulder&redirect_uri={HOME}&scope=data"
+SAVE = "20260101T000000Z-upload"
 #: Rules about colours, the only difference of the dark theme.
 COLOURS = ["color-contrast", "link-in-text-block"]
 
@@ -63,6 +64,10 @@ ADMIN_PATHS = (
     "/admin/servers/1",
     "/admin/servers/1/deactivate",
     "/admin/servers/1/secret",
+    "/servers/ours",
+    "/admin/servers/2/saves",
+    f"/admin/servers/2/saves/{SAVE}/restore",
+    f"/admin/servers/2/saves/{SAVE}/remove",
     "/servers/ours/pause",
     "/servers/ours/restart",
     "/servers/ours/kill",
@@ -89,6 +94,7 @@ LIVE = ("/", "/servers/mill", "/servers/mill/chats")
 NO_PAGES = re.compile(
     r"/mc/|/\.well-known/.*$|.*/\{kind\}$|.*/events$|/oauth/v1/(test|register|clients/.*)$"
     r"|(/servers/\{world\})?/([a-z]+/|screenshot_upload)$|/(players|chats|sessions|deaths|achievements|screenshots)$|/\{short_name\}$"
+    r"|/admin/servers/\{world\}/(download|restore|saves/\{save\}/download)$"
 )
 
 
@@ -113,6 +119,7 @@ async def sample_server(axe: str, servers: Servers) -> AsyncIterator[Server]:
         for email, flag in ((ADMIN, "--admin"), (WAITING, "--nickname=Cem")):
             server.run_command("account", "add", email, "--password", PASSWORD, flag)
         server.run_command("world", "add", "Ours", "--short-name", "ours", "--hosted")
+        server.add_saved_game(2, SAVE)
         server.create_backup(BACKUP)
         yield server
 

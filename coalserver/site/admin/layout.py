@@ -1,6 +1,6 @@
 """The common parts of admin pages: layout, routes, audited commands, confirmation pages and errors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from coalserver.web.pages.i18n import N_, request_language
 
 T = TypeVar("T")
 #: Renders a page; takes the keyword arguments `status`, `errors` and `messages` of `render_admin_page`.
-PageRenderer = Callable[..., web.StreamResponse]
+PageRenderer = Callable[..., web.StreamResponse | Awaitable[web.StreamResponse]]
 #: `done` of the address -> section of the page and message.
 SuccessMessages = Mapping[str, tuple[str, str]]
 
@@ -129,7 +129,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     return render_access_error(error, ctx, "/admin") or render_http_error(404, ctx.request)
 
 
-def _render_form_error(
+async def _render_form_error(
     render: PageRenderer, section: str, error: DomainError, ctx: RequestContext
 ) -> web.StreamResponse:
     rejection = render_access_error(error, ctx, "/admin")
@@ -139,7 +139,8 @@ def _render_form_error(
         return render_http_error(404, ctx.request)
     status, message = error_message(error, ERROR_MESSAGES, request_language(ctx.request))
     try:
-        response = render(ctx, status=status, errors={section: message})
+        rendered = render(ctx, status=status, errors={section: message})
+        response = await rendered if isinstance(rendered, Awaitable) else rendered
     except DomainError as page_error:
         # The subject of the form no longer exists, and so its page cannot be rendered either.
         return (

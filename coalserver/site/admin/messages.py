@@ -9,7 +9,12 @@ from coalserver.web.pages.i18n import N_
 
 #: Errors that are rendered as 404.
 NOT_FOUND_CODES = frozenset(
-    (ErrorCode.ACCOUNT_NOT_FOUND, ErrorCode.WORLD_NOT_FOUND, ErrorCode.GAME_NOT_FOUND)
+    (
+        ErrorCode.ACCOUNT_NOT_FOUND,
+        ErrorCode.WORLD_NOT_FOUND,
+        ErrorCode.GAME_NOT_FOUND,
+        ErrorCode.SAVE_NOT_FOUND,
+    )
 )
 
 ERROR_MESSAGES: ErrorMessages = {
@@ -42,7 +47,7 @@ ERROR_MESSAGES: ErrorMessages = {
     ErrorCode.ROOM_ENDED: (400, N_("This game has already ended.")),
     ErrorCode.STORAGE_ITEM_NOT_FOUND: (404, N_("Backup not found. It may have been deleted.")),
     ErrorCode.TARGET_NOT_MEMBER: (400, N_("This player has already left.")),
-    (ErrorCode.INVALID_REQUEST, "file"): (400, N_("Choose a backup file.")),
+    (ErrorCode.INVALID_REQUEST, "file"): (400, N_("Choose a file.")),
     (ErrorCode.INVALID_REQUEST, "body"): (
         400,
         N_("The form could not be read. Try again."),
@@ -87,6 +92,7 @@ ERROR_MESSAGES: ErrorMessages = {
     ),
     (ErrorCode.INVALID_REQUEST, "player"): (400, N_("Enter a player ID (a number).")),
     (ErrorCode.INVALID_REQUEST, "duration"): (400, N_("Choose a duration.")),
+    (ErrorCode.INVALID_REQUEST, "note"): (400, N_("A note has up to 100 characters.")),
     (ErrorCode.INVALID_REQUEST, "reason"): (400, N_("A reason has up to 200 characters.")),
 }
 

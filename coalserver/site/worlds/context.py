@@ -33,6 +33,8 @@ STATUS_LABELS = {
     WorldStatus.SAVING: N_("Saving"),
 }
 CLEAR, RAIN, THUNDER = N_("Clear sky"), N_("Rain"), N_("Thunderstorm")
+#: States in which a saved game can be made.
+SAVABLE = frozenset((WorldStatus.RUNNING, WorldStatus.STOPPED))
 #: Ticks per hour of the game. Its day begins at 6:00.
 TICKS_PER_HOUR = TICKS_PER_DAY // 24
 FIRST_HOUR = 6
@@ -113,17 +115,23 @@ def allowed_actions(ctx: RequestContext, world: World, account: Account) -> dict
 
     Other worlds have none, and a server on which hosting is switched off offers none.
     """
-    if not world.hosted or not ctx.app.service(Hosting).enabled:
+    hosting = ctx.app.service(Hosting)
+    if not world.hosted or not hosting.enabled:
         return {}
     status, run = world.status, find_run(ctx, world.id)
     member_actions = {"play": may_start(run, account) and not needs_eula(ctx, run)}
     if not account.admin:
         return member_actions
+    is_busy = run.hosted.saving or run.hosted.restoring
     return {
         **member_actions,
         "pause": status not in AT_REST and status not in STOPPING,
         "restart": status in UP,
         "kill": status in WITH_PROCESS,
+        "save": status in SAVABLE and not is_busy,
+        "saves": True,
+        "download": hosting.figures(world.id).saved_games > 0,
+        "restore": status in AT_REST and not is_busy,
     }
 
 

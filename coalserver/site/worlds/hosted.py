@@ -95,6 +95,7 @@ def hosted_fields(
         "trouble": trouble_sentence(trouble, language)
         if trouble is not None and run.status is not WorldStatus.STOPPED
         else "",
+        "saving": run.hosted.saving,
         "manage": f"/admin/servers/{run.world.id}",
         "needs_eula": may_start(run, account) and needs_eula(ctx, run),
     }

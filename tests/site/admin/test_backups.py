@@ -112,7 +112,7 @@ async def test_invalid_upload_is_not_saved(test_app):
     answer = await upload(browser, b"a cake")
     assert answer.status == 400 and "This file is not a coalserver backup." in words(answer)
     answer = await upload(browser, b"")
-    assert answer.status == 400 and "Choose a backup file." in words(answer)
+    assert answer.status == 400 and "Choose a file." in words(answer)
     assert backup_names(test_app) == [] and done(test_app) == []
 
 

@@ -94,6 +94,10 @@ async def test_member_starts_hosted_world_and_admin_stops_it(test_app, ann):
         "pause": True,
         "restart": False,
         "kill": False,
+        "save": False,
+        "saves": True,
+        "download": False,
+        "restore": False,
     }
     question = (await ann.get("/servers/ours/pause")).raw.decode()
     assert "Players who are online are disconnected." in question
