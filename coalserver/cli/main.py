@@ -14,9 +14,11 @@ from coalserver import __version__
 from coalserver.cli.accounts import account_group, token_group
 from coalserver.cli.backups import backup, restore
 from coalserver.cli.games import game_group
+from coalserver.cli.hosting import hosting_group
 from coalserver.cli.offline import AdminCommand, run
 from coalserver.cli.options import Command, Group, Invocation
 from coalserver.cli.output import error_message, print_error, print_result
+from coalserver.cli.world_orders import add_order_commands
 from coalserver.cli.worlds import world_group
 from coalserver.config import Config
 from coalserver.config.schema import ConfigError, suggestion
@@ -130,7 +132,16 @@ def check(invocation: Invocation) -> int:
     return 0
 
 
-for _command in (game_group, account_group, token_group, world_group, backup, restore):
+add_order_commands(world_group)
+for _command in (
+    game_group,
+    account_group,
+    token_group,
+    world_group,
+    hosting_group,
+    backup,
+    restore,
+):
     program.add_command(_command)
 
 

@@ -36,6 +36,7 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
     ErrorCode.SHORT_NAME_RESERVED: (
         "This short name is reserved for a page of the site. Choose another one."
     ),
+    (ErrorCode.INVALID_REQUEST, "command"): "A command is one line of 1 to 4096 characters.",
     (ErrorCode.INVALID_REQUEST, "name"): "A world needs a name.",
     (ErrorCode.INVALID_REQUEST, "short_name"): (
         f"A short name has at most {MAX_SHORT_NAME_LENGTH} characters of a-z and 0-9,"
@@ -46,6 +47,8 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
 
 def error_message(error: DomainError) -> str:
     """Return the message for an error of the domain."""
+    if "settings" in error.details:
+        return " ".join(setting.text for setting in error.details["settings"])
     for name in error.details.get("fields", ()):
         if (error.code, name) in ERROR_MESSAGES:
             return ERROR_MESSAGES[error.code, name]

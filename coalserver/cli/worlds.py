@@ -24,24 +24,25 @@ from coalserver.security.opaque_keys import SERVER, OpaqueKeys
 from coalserver.server.admin import AdminContext
 
 
-def _opaque_keys(context: AdminContext) -> OpaqueKeys:
+def opaque_keys(context: AdminContext) -> OpaqueKeys:
+    """Return the keys of the COAL API."""
     return OpaqueKeys(context.home.load_key("coal"))
 
 
-def _get_world(context: AdminContext, world_key: str) -> World:
+def find_world(context: AdminContext, world_key: str) -> World:
     """Return the world with this key of the COAL API or with this short name.
 
     Raises WORLD_NOT_FOUND.
     """
     try:
-        return context.core.query(get_world, id=_opaque_keys(context).id(SERVER, world_key))
+        return context.core.query(get_world, id=opaque_keys(context).id(SERVER, world_key))
     except DomainError:
         return context.core.query(world_by_short_name, short_name=world_key)
 
 
 def _row(context: AdminContext, world: World) -> dict[str, Any]:
     return {
-        "key": _opaque_keys(context).of(SERVER, world.id),
+        "key": opaque_keys(context).of(SERVER, world.id),
         "name": world.name,
         "short_name": world.short_name,
         "hosted": world.hosted,
@@ -110,7 +111,7 @@ async def world_list(context: AdminContext) -> Any:
 @key_argument
 async def world_agent(context: AdminContext, *, key: str) -> Any:
     """Create a new secret for the agent of a world and print it once. The old one stops working."""
-    world = _get_world(context, key)
+    world = find_world(context, key)
     credentials = await context.execute(
         AuditAction.SECRET_ROTATED, world.name, rotate_agent_secret, world_id=world.id
     )
@@ -121,7 +122,7 @@ async def world_agent(context: AdminContext, *, key: str) -> Any:
 @key_argument
 async def world_pair(context: AdminContext, *, key: str) -> Any:
     """Print a new pairing code and the commands that connect the agent."""
-    world = _get_world(context, key)
+    world = find_world(context, key)
     params = {"world_id": world.id, "admin_id": COMMAND_LINE}
     code = await context.execute(
         AuditAction.PAIRING_OPENED, world.name, create_pairing_code, **params

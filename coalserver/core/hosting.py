@@ -2,20 +2,29 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
 
+from coalserver.core.commands.audit import execute_audited
 from coalserver.core.commands.consoles import send_console_command
-from coalserver.core.commands.hosting import MachineFacts, begin_save, give_order, refuse
-from coalserver.core.commands.hosting_settings import check_name_free
+from coalserver.core.commands.hosting import (
+    MachineFacts,
+    begin_save,
+    give_order,
+    refuse,
+    stop_all_worlds,
+)
+from coalserver.core.commands.hosting_settings import check_name_free, configure_hosting
 from coalserver.core.engine import Core
 from coalserver.core.queries.hosting import all_versions, get_run, worlds_with_version
 from coalserver.domain.accounts.account import Account
+from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode
+from coalserver.domain.minecraft.hosting.settings import SettingBounds, parse_settings
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run, answer_to
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind, validate_name
 
@@ -90,6 +99,11 @@ class Hosting:
         """Whether this server can run worlds."""
         return False
 
+    @property
+    def offline(self) -> bool:
+        """Whether the server is not running: this is the command line on its data."""
+        return False
+
     async def start(self) -> None:
         """Drive the worlds from now on. Called before the server listens."""
 
@@ -121,6 +135,31 @@ class Hosting:
         if limited and answer is Answer.ACCEPTED:
             self._plays.setdefault(actor, deque(maxlen=MAX_PLAYS)).append(self._core.now)
         return answer
+
+    async def stop_all(self, order: Order, actor: int) -> dict[int, Answer]:
+        """Pause or kill all hosted worlds; return what becomes of each, by its id. Raises PERMISSION_DENIED."""
+        return await self._core.execute(stop_all_worlds, order=order, actor=actor)
+
+    async def bounds(self) -> SettingBounds:
+        """Return what the configuration allows of the settings."""
+        return SettingBounds()
+
+    async def configure(self, texts: Mapping[str, str], actor: int) -> None:
+        """Change settings of hosting, given as they are typed; those that are not named stay.
+
+        Raises INVALID_REQUEST as `parse_settings` does, and ADMIN_REQUIRED. Then nothing is changed.
+        """
+        changes = parse_settings(texts, await self.bounds())
+        detail = ", ".join(f"{name}={text.strip()}" for name, text in texts.items())
+        await self._core.execute(
+            execute_audited,
+            actor=actor,
+            action=AuditAction.HOSTING_CONFIGURED,
+            subject="",
+            detail=detail,
+            command=configure_hosting,
+            changes=changes,
+        )
 
     async def save(self, world_id: int, actor: int) -> Answer:
         """Make a saved game of a hosted world; ALREADY if one is being made.

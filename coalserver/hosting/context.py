@@ -6,8 +6,13 @@ from dataclasses import dataclass, field, replace
 
 from coalserver.core.commands.hosting import MachineFacts
 from coalserver.core.engine import Core
-from coalserver.core.queries.hosting import get_settings
-from coalserver.domain.minecraft.hosting.settings import HostingSettings
+from coalserver.core.queries.hosting import get_settings, version_of_world
+from coalserver.domain.minecraft.hosting.settings import (
+    HostingSettings,
+    SettingBounds,
+    effective_ports,
+)
+from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.hosting import machine
 from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.options import HostingOptions
@@ -40,11 +45,9 @@ class HostingContext:
 
     def ports(self) -> tuple[int, int]:
         """Return the first and the last port of worlds."""
-        first, last = self.options.first_port, self.options.last_port
-        low, dash, high = self.settings.ports.partition("-")
-        if not dash:
-            return first, last
-        return max(first, int(low)), min(last, int(high))
+        options = self.options
+        bounds = SettingBounds(first_port=options.first_port, last_port=options.last_port)
+        return effective_ports(self.settings.ports, bounds)
 
     async def facts(self, *, starts: bool) -> MachineFacts:
         """Return what the machine offers, but for what a version needs."""
@@ -70,6 +73,15 @@ class HostingContext:
                 machine.bound_ports, sorted(candidates | FIXED_PORTS), options.bind
             ),
         )
+
+    async def start_facts(self, run: Run) -> MachineFacts:
+        """Return what the machine offers to a world that is to start, with what its version needs."""
+        facts = await self.facts(starts=True)
+        version = self.core.query(version_of_world, world=run.world)
+        if version is None or not facts.enabled:
+            return facts
+        found = await self.catalog.check(version)
+        return replace(facts, missing_java=found.missing_java, fetch_error=found.fetch_error)
 
     async def address(self, port: int) -> str:
         """Return the address of a world as players type it."""

@@ -7,17 +7,12 @@ import pwd
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from coalserver.core.commands.hosting import MachineFacts, update_run
 from coalserver.core.commands.hosting_settings import define_configured_versions
 from coalserver.core.engine import Core
-from coalserver.core.queries.hosting import (
-    all_hosted_worlds,
-    get_run,
-    version_of_world,
-)
+from coalserver.core.queries.hosting import all_hosted_worlds, get_run
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting import transitions
 from coalserver.domain.minecraft.hosting.hosted_world import (
@@ -29,12 +24,14 @@ from coalserver.domain.minecraft.hosting.hosted_world import (
     TroubleCode,
 )
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
+from coalserver.domain.minecraft.hosting.settings import SettingBounds
 from coalserver.domain.minecraft.hosting.transitions import Answer, Run
 from coalserver.domain.minecraft.visitor import ConsoleCommand
 from coalserver.domain.minecraft.world import World
 from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.figures import FigureReader
+from coalserver.hosting.offline import setting_bounds
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.segments import ConsoleLine
 from coalserver.hosting.version_hosting import VersionHosting
@@ -203,12 +200,12 @@ class WorldHosting(VersionHosting):
     # What APIs and pages use
 
     async def facts(self, run: Run, *, starts: bool) -> MachineFacts:
-        facts = await self._context.facts(starts=starts)
-        version = self._core.query(version_of_world, world=run.world)
-        if not starts or version is None or not facts.enabled:
-            return facts
-        found = await self._context.catalog.check(version)
-        return replace(facts, missing_java=found.missing_java, fetch_error=found.fetch_error)
+        if starts:
+            return await self._context.start_facts(run)
+        return await self._context.facts(starts=False)
+
+    async def bounds(self) -> SettingBounds:
+        return await setting_bounds(self._options)
 
     async def save(self, world_id: int, actor: int) -> Answer:
         # Not joined to `saves` yet: nothing would ever end the save.

@@ -22,6 +22,7 @@ from coalserver.core.commands.hosting import (
     record_exit,
     resume_start,
     retry_with_next_port,
+    start_wanted,
     update_run,
 )
 from coalserver.core.queries.hosting import (
@@ -46,6 +47,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import (
 )
 from coalserver.domain.minecraft.hosting.minecraft_versions import choose_version
 from coalserver.domain.minecraft.hosting.properties_file import FileSettings, game_rules
+from coalserver.domain.minecraft.hosting.refusals import trouble_text
 from coalserver.domain.minecraft.hosting.transitions import Order, Run
 from coalserver.domain.minecraft.server_properties import effective_properties
 from coalserver.domain.minecraft.visitor import ConsoleCommand
@@ -169,11 +171,17 @@ class WorldTask:
             await self.process.detach()
 
     async def _rest(self) -> None:
-        if self._run.hosted.wanted is Wanted.PLAY and self._context.options.enabled:
-            with suppress(DomainError):
-                await self._core.execute(resume_start, world_id=self.world_id)
-                return
-        await self._wait(None)
+        run = self._run
+        if run.hosted.wanted is not Wanted.PLAY or not self._context.options.enabled:
+            await self._wait(None)
+        elif run.hosted.port is not None:
+            await self._core.execute(resume_start, world_id=self.world_id)
+        else:
+            # Ordered while the server was not running, so that nothing is checked or reserved yet.
+            facts = await self._context.start_facts(run)
+            run = await self._core.execute(start_wanted, world_id=self.world_id, facts=facts)
+            if run.status in AT_REST and run.hosted.trouble is not None:
+                log.warning("World %d: %s", self.world_id, trouble_text(run.hosted.trouble))
 
     # What is left of an earlier run
 

@@ -98,6 +98,10 @@ async def open_offline(config: Config, home: DataDirectory) -> AsyncIterator[Adm
 
     The caller must hold the lock of the data directory.
     """
+    # Imported here: a command that a running server executes does not need them.
+    from coalserver.hosting.offline import OfflineHosting
+    from coalserver.server.hosting_options import hosting_options
+
     await asyncio.to_thread(home.check_data)
     store = SqliteStore(home.database)
     try:
@@ -105,7 +109,8 @@ async def open_offline(config: Config, home: DataDirectory) -> AsyncIterator[Adm
         writer = asyncio.create_task(core.writer.run())
         try:
             url = first_url(config.host, config.port)
-            yield AdminContext(home, store, core, public_url(config, url), Hosting(core))
+            hosting = OfflineHosting(core, hosting_options(config, home))
+            yield AdminContext(home, store, core, public_url(config, url), hosting)
         finally:
             core.writer.close()
             await writer

@@ -11,18 +11,17 @@ from aiohttp import web
 from coalserver import apis, site
 from coalserver.apis.hosts.auth import HostsApiSettings
 from coalserver.config import Config
-from coalserver.config.schema import ConfigError, VersionSection, settings
+from coalserver.config.schema import ConfigError, settings
 from coalserver.config.sources import as_strings
 from coalserver.core.engine import Core
 from coalserver.core.hosting import Hosting
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.hosting.version import Version, VersionKind
-from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.service import WorldHosting
 from coalserver.media.images import ImageStore
 from coalserver.security.opaque_keys import OpaqueKeys
 from coalserver.security.passwords import PasswordService
 from coalserver.server.admin import DAY
+from coalserver.server.hosting_options import hosting_options
 from coalserver.server.restore_request import RestoreRequest
 from coalserver.services.housekeeping import RetentionPolicy
 from coalserver.site.admin.backups import BackupService
@@ -69,54 +68,10 @@ def build_app_context(
             SignupPolicy: SignupPolicy(open=config.open_signup),
             SystemService: build_system_service(config),
             BackupService: build_backup_service(config, home, restore_request, store),
-            Hosting: WorldHosting(core, hosting_options(config, home)),
+            Hosting: WorldHosting(
+                core, hosting_options(config, home, log_settings=pages.assets("static") / "mc")
+            ),
         },
-    )
-
-
-def hosting_options(config: Config, home: DataDirectory) -> HostingOptions:
-    """Return the options of world hosting."""
-    folder = Path(config.hosting_folder).expanduser() if config.hosting_folder else home.hosting
-    first, _, last = config.hosting_ports.partition("-")
-    return HostingOptions(
-        folder=folder.absolute(),
-        enabled=config.hosting,
-        is_within_data=folder.resolve().is_relative_to(home.path.resolve()),
-        versions=tuple(_configured_version(section) for section in config.versions),
-        memory=config.hosting_memory,
-        first_port=int(first),
-        last_port=int(last),
-        bind=config.hosting_bind,
-        user=config.hosting_user,
-        base_url=config.base_url,
-        host=config.host,
-        start_seconds=config.hosting_start_seconds,
-        stop_seconds=config.hosting_stop_seconds,
-        term_seconds=config.hosting_term_seconds,
-        crash_wait=config.hosting_crash_wait,
-        leave=config.hosting_leave,
-        jar_limit=config.hosting_jar_limit,
-        private_urls=config.hosting_private_urls,
-        manifests=config.hosting_manifests,
-        java=config.hosting_java,
-        java_home=config.java_home,
-        log_settings=pages.assets("static") / "mc",
-    )
-
-
-def _configured_version(section: VersionSection) -> Version:
-    return Version(
-        0,
-        section.name,
-        VersionKind.COMMAND,
-        0.0,
-        command=section.command,
-        ready=section.ready,
-        stop=section.stop,
-        no_slash=section.no_slash,
-        no_save=section.no_save,
-        no_eula=section.no_eula,
-        configured=True,
     )
 
 

@@ -17,8 +17,11 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "account activate": ("ann@example.org",), "token add": ("ann@example.org", "--scope", "data", "--days", "7"),
     "world add": ("The Mill", "--short-name", "mill"), "world list": (), "world agent": ("mill",),
     "world pair": ("mill",),
+    "world play": ("mill",), "world pause": ("--all",), "world restart": ("mill",), "world kill": ("mill",),
+    "world save": ("mill",), "world console": ("mill",), "world tell": ("mill", "list"),
+    "hosting set": ("budget=512", "ports=25566-25570", "ticks=yes"), "hosting show": (),
 }  # fmt: skip
-GROUPS = ("game", "account", "token", "world")
+GROUPS = ("game", "account", "token", "world", "hosting")
 #: Members of the JSON output that hold texts.
 TEXTS = frozenset({"error", "command"})
 #: A valid value of each setting other than its default, and an invalid one, if there is any.
@@ -262,6 +265,7 @@ async def record_commands(part: Recording, data: str, about: str) -> None:
         "account activate x@example.org", "account activate ann@example.org --off", "token add x@example.org",
         "world add Again --short-name mill",
         "world add Again --short-name admin", "world agent nothing", "world pair nothing",
+        "world play nothing", "world pause mill", "world tell mill list", "hosting set backup_depth=0",
         "backup {folder}/{about}.tar", "backup {folder}/{about}.tar",
     ):  # fmt: skip
         args = words.format(folder=part.folder, about=about.replace(" ", "-")).split()

@@ -7,12 +7,17 @@ last of them.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from coalserver.core import topics
 from coalserver.core.commands.audit import record_audit_entry
 from coalserver.core.commands.worlds import log_out_everyone, save_world
-from coalserver.core.queries.hosting import get_run, get_settings, version_of_world
+from coalserver.core.queries.hosting import (
+    get_run,
+    get_settings,
+    hosted_worlds,
+    version_of_world,
+)
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import COMMAND_LINE, TIME, AuditAction
@@ -23,9 +28,10 @@ from coalserver.domain.minecraft.hosting.hosted_world import (
     AT_REST,
     HostedWorld,
     Trouble,
+    Wanted,
     cost_mib,
 )
-from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder, trouble_of
 from coalserver.domain.minecraft.hosting.transitions import (
     Answer,
     Order,
@@ -92,10 +98,85 @@ def give_order(
     return answer
 
 
+def stop_all_worlds(uow: UnitOfWork, *, order: Order, actor: int) -> dict[int, Answer]:
+    """Pause or kill all hosted worlds, and record that beside the orders; return what becomes of each.
+
+    Raises PERMISSION_DENIED.
+    """
+    check_may_administer(uow, actor)
+    record_audit_entry(
+        uow, actor=actor, action=AuditAction.ALL_WORLDS_STOPPED, subject="", detail=str(order)
+    )
+    params: dict[str, Any] = {"order": order, "actor": actor, "facts": MachineFacts()}
+    return {world.id: give_order(uow, world_id=world.id, **params) for world in hosted_worlds(uow)}
+
+
+def order_next_start(
+    uow: UnitOfWork, *, world_id: int, order: Order, actor: int, facts: MachineFacts
+) -> Answer:
+    """Order a play or a pause while the server is not running: it is carried out when it starts.
+
+    Only what the data says is checked: no machine is there to be asked. Raises what `give_order` raises.
+    """
+    before = get_run(uow, world_id)
+    if order is Order.PAUSE and before.hosted.wanted is Wanted.PLAY and before.status in AT_REST:
+        # Its start was ordered while the server was not running.
+        check_may_administer(uow, actor)
+        save_run(uow, before, before.wanting(Wanted.PAUSE))
+    elif order is Order.PLAY and before.status in AT_REST:
+        _check_may(uow, before, order, actor)
+        check_definition(uow, before, facts)
+        if before.hosted.wanted is Wanted.PLAY:
+            return Answer.ALREADY
+        hosted = replace(before.hosted, wanted=Wanted.PLAY, trouble=None, crashes=())
+        save_run(uow, before, replace(before, hosted=hosted))
+    elif order is Order.PLAY and answer_to(before, order) is Answer.ACCEPTED:
+        _check_may(uow, before, order, actor)
+        check_definition(uow, before, facts)
+        save_run(uow, before, apply_order(before, order, uow.now))
+    else:
+        return give_order(uow, world_id=world_id, order=order, actor=actor, facts=facts)
+    record_audit_entry(uow, actor=actor, action=AUDIT_ACTIONS[order], subject=before.world.name)
+    return Answer.ACCEPTED
+
+
+def start_wanted(uow: UnitOfWork, *, world_id: int, facts: MachineFacts) -> Run:
+    """Queue the start of a world at rest that is wanted to play, or record why it cannot start.
+
+    Raises WORLD_NOT_FOUND.
+    """
+    before = get_run(uow, world_id)
+    try:
+        port = check_start(uow, before, facts)
+    except DomainError as error:
+        trouble = trouble_of(error.details["refusal"], uow.now)
+        return save_run(uow, before, before.at_rest(uow.now, trouble))
+    after = queue_start(before, uow.now)
+    hosted = after.hosted.reserve(port, cost_mib(before.world.properties))
+    return save_run(uow, before, replace(after, hosted=hosted))
+
+
 def check_start(uow: UnitOfWork, run: Run, facts: MachineFacts) -> int:
     """Return the port with which a world can start.
 
     Raises ORDER_REFUSED for the first condition that is not met, in the order of hosting.md 3.
+    """
+    name = check_definition(uow, run, facts)
+    if facts.missing_java is not None:
+        minecraft, needed, found = facts.missing_java
+        refuse(RefusalCode.NO_JAVA, minecraft=minecraft, needed=needed, found=found)
+    _check_memory(uow, run, facts)
+    port = _choose_port(uow, run, facts)
+    check_disk(uow, facts)
+    if facts.fetch_error:
+        refuse(RefusalCode.NOT_FETCHED, version=name, reason=facts.fetch_error.rstrip("."))
+    return port
+
+
+def check_definition(uow: UnitOfWork, run: Run, facts: MachineFacts) -> str:
+    """Return the name of a world's version, if what is stored about the world lets it start.
+
+    Raises ORDER_REFUSED.
     """
     world, hosted = run.world, run.hosted
     check_server_open(facts)
@@ -109,15 +190,7 @@ def check_start(uow: UnitOfWork, run: Run, facts: MachineFacts) -> int:
         refuse(RefusalCode.EULA)
     if hosted.restoring:
         refuse(RefusalCode.BUSY)
-    if facts.missing_java is not None:
-        minecraft, needed, found = facts.missing_java
-        refuse(RefusalCode.NO_JAVA, minecraft=minecraft, needed=needed, found=found)
-    _check_memory(uow, run, facts)
-    port = _choose_port(uow, run, facts)
-    check_disk(uow, facts)
-    if facts.fetch_error:
-        refuse(RefusalCode.NOT_FETCHED, version=name, reason=facts.fetch_error.rstrip("."))
-    return port
+    return name
 
 
 def check_server_open(facts: MachineFacts) -> None:

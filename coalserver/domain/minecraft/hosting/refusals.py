@@ -25,6 +25,9 @@ class RefusalCode(StrEnum):
     NOT_SAVABLE = "not_savable"
     NOT_STOPPED = "not_stopped"
     NOT_RUNNING = "not_running"
+    #: On the command line.
+    NOT_HOSTED = "not_hosted"
+    SERVER_NOT_RUNNING = "server_not_running"
 
 
 #: Sentences by code, with the names of their values.
@@ -44,6 +47,8 @@ REFUSAL_SENTENCES = {
     RefusalCode.NOT_SAVABLE: "The world is neither running nor stopped.",
     RefusalCode.NOT_STOPPED: "Stop the world first.",
     RefusalCode.NOT_RUNNING: "The world is not running.",
+    RefusalCode.NOT_HOSTED: "This server does not run this world.",
+    RefusalCode.SERVER_NOT_RUNNING: "The server is not running.",
 }
 #: Sentences of troubles; values stand in their order.
 TROUBLE_SENTENCES = {
@@ -64,6 +69,13 @@ TROUBLE_SENTENCES = {
     TroubleCode.FILES_MISSING: "Files of this world are missing: {}.",
     TroubleCode.STOPPED_INSIDE: "Stopped from inside the game",
 }
+#: Troubles that are the same as a refusal, where a world is started without a person.
+TROUBLES_OF_REFUSALS = {
+    RefusalCode.EULA: TroubleCode.EULA,
+    RefusalCode.PORT_TAKEN: TroubleCode.PORT_TAKEN,
+    RefusalCode.DISK: TroubleCode.DISK,
+    RefusalCode.NOT_FETCHED: TroubleCode.NOT_FETCHED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +91,19 @@ class RefusedOrder:
         return REFUSAL_SENTENCES[self.code].format(**dict(self.values))
 
 
+def trouble_of(refusal: RefusedOrder, at: float) -> Trouble:
+    """Return the trouble of a world that is to be started, but cannot be; all others count as a failed start."""
+    code = TROUBLES_OF_REFUSALS.get(refusal.code)
+    if code is None:
+        return Trouble(TroubleCode.START_FAILED, at, (refusal.text,))
+    return Trouble(code, at, tuple(value for _, value in refusal.values))
+
+
 def trouble_text(trouble: Trouble) -> str:
     """Return the sentence of a trouble in English."""
+    if trouble.code is TroubleCode.START_FAILED and trouble.values:
+        # Refused before it was started.
+        return trouble.values[0]
     sentence = TROUBLE_SENTENCES[trouble.code]
     missing = sentence.count("{}") - len(trouble.values)
     return sentence.format(*trouble.values, *["?"] * max(0, missing))

@@ -124,9 +124,10 @@ def _play(run: Run, now: float) -> Run:
 
 
 def _pause(run: Run, now: float) -> Run:
+    # Also at rest: its start may have been ordered while the server was not running.
+    run = run.wanting(Wanted.PAUSE)
     if run.status in AT_REST:
         return run
-    run = run.wanting(Wanted.PAUSE)
     if run.status in BEFORE_PROCESS:
         return run.at_rest(now)
     return run if run.status is WorldStatus.SAVING else run.to(WorldStatus.QUEUED_STOP, now)

@@ -1,0 +1,68 @@
+"""Hosting while the server is not running: the command line on the data of hosted worlds."""
+
+import asyncio
+from collections.abc import Sequence
+
+from coalserver.core.commands.hosting import MachineFacts, order_next_start, refuse
+from coalserver.core.hosting import ShownLine
+from coalserver.core.queries.hosting import get_run, hosted_worlds
+from coalserver.core.state import Reader
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode
+from coalserver.domain.minecraft.hosting.settings import SettingBounds
+from coalserver.domain.minecraft.hosting.transitions import Answer, Order
+from coalserver.hosting import machine
+from coalserver.hosting.options import HostingOptions
+from coalserver.hosting.version_hosting import VersionHosting
+
+
+class OfflineHosting(VersionHosting):
+    """Hosting without a server: no process is there, and orders are for its next start."""
+
+    @property
+    def enabled(self) -> bool:
+        return self._options.enabled
+
+    @property
+    def offline(self) -> bool:
+        return True
+
+    async def bounds(self) -> SettingBounds:
+        return await setting_bounds(self._options)
+
+    async def order(self, world_id: int, order: Order, actor: int) -> Answer:
+        self._core.query(get_run, world_id=world_id)
+        if order not in (Order.PLAY, Order.PAUSE):
+            refuse(RefusalCode.SERVER_NOT_RUNNING)
+        facts = MachineFacts(enabled=self._options.enabled)
+        params = {"world_id": world_id, "order": order, "actor": actor, "facts": facts}
+        return await self._core.execute(order_next_start, **params)
+
+    async def stop_all(self, order: Order, actor: int) -> dict[int, Answer]:
+        if order is not Order.PAUSE:
+            refuse(RefusalCode.SERVER_NOT_RUNNING)
+        worlds = self._core.query(_hosted_ids)
+        return {world: await self.order(world, order, actor) for world in worlds}
+
+    async def save(self, world_id: int, actor: int) -> Answer:
+        self._core.query(get_run, world_id=world_id)
+        refuse(RefusalCode.SERVER_NOT_RUNNING)
+
+    async def console(
+        self, world_id: int, after: int | None, size: int
+    ) -> tuple[Sequence[ShownLine], int]:
+        self._core.query(get_run, world_id=world_id)
+        refuse(RefusalCode.SERVER_NOT_RUNNING)
+
+    async def send_command(self, world_id: int, text: str, actor: int) -> None:
+        self._core.query(get_run, world_id=world_id)
+        refuse(RefusalCode.SERVER_NOT_RUNNING)
+
+
+async def setting_bounds(options: HostingOptions) -> SettingBounds:
+    """Return what the configuration and the machine allow of the settings."""
+    budget = await asyncio.to_thread(machine.memory_budget, options.memory)
+    return SettingBounds(budget, options.first_port, options.last_port)
+
+
+def _hosted_ids(reader: Reader) -> list[int]:
+    return [world.id for world in hosted_worlds(reader)]
