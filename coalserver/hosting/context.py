@@ -35,6 +35,8 @@ class HostingContext:
     ending: bool = False
     #: Worlds are left to their keepers.
     leaving: bool = False
+    #: World id -> seconds that its last saved game took.
+    save_seconds: dict[int, float] = field(default_factory=dict)
     #: Wakes the tasks of all worlds.
     wake_all: Callable[[], None] = field(default=lambda: None)
 

@@ -30,7 +30,7 @@ from coalserver.domain.minecraft.visitor import ConsoleCommand
 from coalserver.domain.minecraft.world import World
 from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.context import HostingContext
-from coalserver.hosting.figures import FigureReader
+from coalserver.hosting.measuring import Measuring
 from coalserver.hosting.offline import setting_bounds
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.segments import ConsoleLine
@@ -68,8 +68,7 @@ class WorldHosting(VersionHosting):
         self._context.wake_all = self.wake_all
         self._worlds: dict[int, WorldTask] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._figures: dict[int, Figures] = {}
-        self._readers: dict[int, FigureReader] = {}
+        self._measures = Measuring(self._context, self._worlds)
         self._measuring: asyncio.Task[None] | None = None
         self._started = False
 
@@ -137,6 +136,7 @@ class WorldHosting(VersionHosting):
         if self._measuring is not None:
             self._measuring.cancel()
             await asyncio.wait([self._measuring])
+            await self._measures.finish()
 
     async def _wait_for_tasks(self, leave_now: asyncio.Event | None) -> None:
         leaving = asyncio.create_task((leave_now or asyncio.Event()).wait())
@@ -216,11 +216,7 @@ class WorldHosting(VersionHosting):
     def figures(self, world_id: int) -> Figures:
         process = self.process(world_id)
         child = process.state.child if process is not None and not process.ended else None
-        if child is None:
-            return Figures()
-        found = self._figures.get(world_id)
-        # Of this process: another one has not been measured yet.
-        return found if found and found.pid == child["pid"] else Figures(pid=child["pid"])
+        return self._measures.figures(world_id, child["pid"] if child is not None else None)
 
     async def console(
         self, world_id: int, after: int | None, size: int
@@ -241,26 +237,7 @@ class WorldHosting(VersionHosting):
         while True:
             await asyncio.sleep(MEASURE_SECONDS)
             await self._check_disk()
-            for world in [*self._worlds.values()]:
-                await self._measure(world)
-
-    async def _measure(self, world: WorldTask) -> None:
-        process = world.process
-        child = process.state.child if process is not None else None
-        if process is None or child is None or process.ended:
-            self._figures.pop(world.world_id, None)
-            self._readers.pop(world.world_id, None)
-            return
-        reader = self._readers.setdefault(world.world_id, FigureReader())
-        now = asyncio.get_running_loop().time()
-
-        def read() -> Figures:
-            members = (stat.pid for stat in process.state.members())
-            return reader.read(child["pid"], members, now)
-
-        self._figures[world.world_id] = await asyncio.to_thread(read)
-        with suppress(OSError):
-            await world.console.delete_taken_in()
+            await self._measures.measure()
 
     async def _check_disk(self) -> None:
         """Stop worlds while there is less than half of the space that is kept free."""

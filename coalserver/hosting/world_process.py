@@ -25,8 +25,11 @@ from coalserver.hosting.keeper_client import (
     adopt_keeper,
     read_run,
 )
+from coalserver.hosting.overloads import Overloads
 from coalserver.hosting.processes import end_processes, read_stat
 from coalserver.hosting.segments import ConsoleLine
+from coalserver.hosting.ticks import COMMAND as TICK_COMMAND
+from coalserver.hosting.ticks import TickQuery
 
 #: Characters of a line that a ready pattern is searched in: it may be slow on long ones.
 MAX_SEARCHED = 1_000
@@ -70,6 +73,7 @@ class WorldProcess:
         """`folder` is the world's `run` folder. Without a client the process has ended already."""
         self.client, self.state, self.console, self.folder = client, state, console, folder
         self.seen = Watched()
+        self.overloads, self.ticks = Overloads(), TickQuery()
         #: A regular expression of the ready line; empty: Minecraft's.
         self.ready_pattern = ""
         self.port: int | None = None
@@ -118,7 +122,8 @@ class WorldProcess:
             return False
         seen, kind = self.seen, parsed.kind
         seen.last_at = line.at
-        if self._answers_list(parsed):
+        now = asyncio.get_running_loop().time()
+        if self._answers_list(parsed) or self.ticks.see(parsed.text, now):
             return True
         if not seen.ready:
             self._see_start(line, parsed)
@@ -131,6 +136,8 @@ class WorldProcess:
             self.on_news()
         elif kind in (LineKind.LEFT, LineKind.CONNECTION_LOST):
             self.on_news()
+        elif kind is LineKind.OVERLOADED:
+            self.overloads.add(line.at, parsed.behind or 0, parsed.skipped or 0)
         return False
 
     def _see_start(self, line: ConsoleLine, parsed: ParsedLine) -> None:
@@ -174,6 +181,11 @@ class WorldProcess:
         self.seen.listed, self._names_follow = None, False
         self._polled_until = asyncio.get_running_loop().time() + ANSWER_SECONDS
         await self.write("list")
+
+    async def ask_for_ticks(self) -> None:
+        """Send our own `tick query`, whose answer is not shown."""
+        self.ticks.ask(asyncio.get_running_loop().time())
+        await self.write(TICK_COMMAND)
 
     async def write(self, text: str, line_id: str | None = None) -> bool:
         """Write a line to the process. Returns False if it does not take it."""

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from coalserver import apis, site
 from coalserver.apis.hosts.auth import HostsApiSettings
+from coalserver.apis.ops.metrics import MetricsSettings
 from coalserver.config import Config
 from coalserver.config.schema import ConfigError, settings
 from coalserver.config.sources import as_strings
@@ -65,6 +66,7 @@ def build_app_context(
             ),
             OpaqueKeys: OpaqueKeys(home.load_key("coal")),
             HostsApiSettings: hosts_api_settings(config),
+            MetricsSettings: MetricsSettings(config.metrics_token),
             SignupPolicy: SignupPolicy(open=config.open_signup),
             SystemService: build_system_service(config),
             BackupService: build_backup_service(config, home, restore_request, store),

@@ -21,6 +21,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from yarl import URL
 
+from coalserver.apis.ops.metrics import MetricsSettings
 from coalserver.config import Config
 from coalserver.core.commands.games import add_game
 from coalserver.core.engine import Core
@@ -135,6 +136,7 @@ class TestApp:
             ),
             OpaqueKeys: OpaqueKeys(bytes(32)),
             type(hosting): hosting,
+            MetricsSettings: MetricsSettings(self.config.metrics_token),
             SignupPolicy: SignupPolicy(self.config.open_signup, ADMIN_CODE),
             SystemService: SystemService(
                 (("port", "port to listen on; 0 selects a free port", "80", False),)

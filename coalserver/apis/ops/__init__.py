@@ -1,8 +1,10 @@
-"""The operations API: the health check. See README.md in this folder."""
+"""The operations API: the health check and metrics. See README.md in this folder."""
 
 from aiohttp import web
 
 from coalserver import __version__
+from coalserver.apis.ops.metrics import metrics
+from coalserver.core.queries.metrics import world_counts
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Player
@@ -20,6 +22,13 @@ HTTP_ERRORS = {
     413: "too large",
     415: "not JSON",
     500: "failed",
+}
+DOMAIN_ERRORS = {
+    ErrorCode.UNSUPPORTED_ENCODING: (415, ErrorCode.UNSUPPORTED_ENCODING.value),
+    ErrorCode.TOKEN_REQUIRED: (401, "token required"),
+    ErrorCode.INVALID_TOKEN: (401, "wrong token"),
+    ErrorCode.PERMISSION_DENIED: (403, "only from this machine: metrics_token is not set"),
+    ErrorCode.RATE_LIMITED: (429, "too many failures"),
 }
 
 
@@ -44,6 +53,7 @@ async def health(ctx: RequestContext) -> web.StreamResponse:
             "largest_game_bytes": max(state.game_bytes.values(), default=0),
             "feed_bytes": ctx.core.feed.bytes,
         },
+        "worlds": ctx.core.query(world_counts),
     }
     if ctx.core.writer.write_seconds > SLOW_WRITE_SECONDS:
         document["writing"] = "waiting"
@@ -51,9 +61,14 @@ async def health(ctx: RequestContext) -> web.StreamResponse:
 
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """Return `{"error": <code>}` with status 400; 415 for an unsupported encoding of the body."""
-    status = 415 if error.code is ErrorCode.UNSUPPORTED_ENCODING else 400
-    return json_response({"error": error.code}, status)
+    """Return `{"error": <reason>}` with the status of DOMAIN_ERRORS, or the code with status 400."""
+    status, reason = DOMAIN_ERRORS.get(error.code, (400, str(error.code)))
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    elif status == 429:
+        headers["Retry-After"] = str(error.details.get("retry_after", 60))
+    return json_response({"error": reason}, status, headers=headers)
 
 
 def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
@@ -63,8 +78,8 @@ def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
 
 API = Api(
     "ops",
-    ("/health",),
-    (Route("GET", "/health", health),),
+    ("/health", "/metrics"),
+    (Route("GET", "/health", health), Route("GET", "/metrics", metrics)),
     render_error=render_error,
     render_http_error=render_http_error,
 )

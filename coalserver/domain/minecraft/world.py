@@ -20,7 +20,7 @@ QUIET_SECONDS = 60 * 60.0
 PING_SAVE_SECONDS = 60.0
 #: First path segments of pages and APIs, which worlds cannot have as short names.
 RESERVED_SHORT_NAMES = frozenset(
-    "accounts achievements admin api chats deaths games health hosts login logout mc oauth players profile"
+    "accounts achievements admin api chats deaths games health hosts login logout mc metrics oauth players profile"
     " realtime screenshots servers sessions signup static sync".split()
 )
 TICKS_PER_SECOND = 20

@@ -22,6 +22,7 @@ async def test_health_returns_ok(test_app: TestApp) -> None:
             "largest_game_bytes": 0,
             "feed_bytes": 0,
         },
+        "worlds": {"running": 0, "starting": 0, "stopped": 0, "trouble": 0},
     }
 
 

@@ -103,8 +103,9 @@ class HostedWorld:
     #: When the present process was spawned, and when it was ready for players.
     spawned_at: float | None = None
     ready_at: float | None = None
-    #: Times of recent crashes, oldest first.
+    #: Times of recent crashes, oldest first, and the number of all crashes.
     crashes: tuple[float, ...] = ()
+    crash_count: int = 0
     eula: EulaAgreement | None = None
     #: Server properties as they were when the process was last started: a JSON object.
     applied: bytes = b"{}"
@@ -146,13 +147,20 @@ class HostedWorld:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What is measured of a hosted world's process. None: unknown, or there is no process."""
+    """What is measured of a hosted world. None: unknown, or there is no process."""
 
     pid: int | None = None
     #: Percent of a core, and bytes.
     cpu: float | None = None
     memory_used: int | None = None
     ticks_per_second: float | None = None
+    #: Overloads of the last five minutes, and the milliseconds that the world was behind in them.
+    overloads: int = 0
+    behind: int = 0
+    #: Processor time of all its processes since coalserver has measured them, in seconds.
+    cpu_seconds: float = 0.0
+    #: Seconds that its last saved game took.
+    save_seconds: float | None = None
     saved_games: int = 0
 
 

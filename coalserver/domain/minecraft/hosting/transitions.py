@@ -251,7 +251,8 @@ def _exited_as_asked(run: Run, now: float, *, save_on_pause: bool) -> Run:
 def crashed(run: Run, now: float, crash_wait: float) -> Run:
     """Return the run after a crash: it starts again after a wait, or stays down at the third crash."""
     crashes = (*(at for at in run.hosted.crashes if now - at < CRASH_WINDOW_SECONDS), now)
-    run = replace(run, hosted=replace(run.hosted, crashes=crashes))
+    hosted = replace(run.hosted, crashes=crashes, crash_count=run.hosted.crash_count + 1)
+    run = replace(run, hosted=hosted)
     if len(crashes) >= MAX_CRASHES:
         return run.at_rest(now, Trouble(TroubleCode.CRASH_LOOP, now))
     return queue_start(run, now, wait=crash_wait * 2 ** (len(crashes) - 1))
@@ -307,6 +308,14 @@ def pinged(run: Run, now: float) -> Run:
     if run.status is not WorldStatus.RUNNING:
         return run
     return replace(run, world=replace(run.world, last_ping=now))
+
+
+def with_load(run: Run, overloads: int, behind: int, skipped: int) -> Run:
+    """Return the run with the overloads of the last minutes, milliseconds behind and skipped ticks."""
+    if not overloads and not run.world.overloads:
+        return run
+    world = replace(run.world, overloads=overloads, behind=behind, skipped=skipped)
+    return replace(run, world=world)
 
 
 def emptied(run: Run, at: float) -> Run:

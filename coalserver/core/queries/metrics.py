@@ -1,0 +1,78 @@
+"""Queries about the hosted worlds of a server for programs that watch it (hosting.md, 8)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from coalserver.core.queries.hosting import hosted_world, hosted_worlds
+from coalserver.core.queries.worlds import online_visitors
+from coalserver.core.state import Reader
+from coalserver.domain.minecraft.hosting.hosted_world import ENDING, Figures, TroubleCode
+from coalserver.domain.minecraft.world import World, WorldStatus
+
+#: States of worlds that are about to run.
+_STARTING = frozenset(
+    (
+        WorldStatus.QUEUED_START,
+        WorldStatus.LOADING,
+        WorldStatus.LOADED,
+        WorldStatus.QUEUED_RESTART,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldMetrics:
+    """The metrics of one hosted world."""
+
+    #: Its short name or name; unique.
+    label: str
+    #: Whether it is ready for players.
+    up: bool
+    players: int
+    figures: Figures
+    #: All crashes since it was added.
+    crashes: int
+
+
+def world_counts(reader: Reader) -> dict[str, int]:
+    """Return the number of active hosted worlds that run, start and are stopped, and of those with a trouble.
+
+    The first three are all worlds; a world that stops counts as running while it has a process. A stop from inside
+    the game is no trouble.
+    """
+    counts = {"running": 0, "starting": 0, "stopped": 0, "trouble": 0}
+    for world in hosted_worlds(reader):
+        counts[_count_name(world)] += 1
+        trouble = hosted_world(reader, world).trouble
+        if trouble is not None and trouble.code is not TroubleCode.STOPPED_INSIDE:
+            counts["trouble"] += 1
+    return counts
+
+
+def _count_name(world: World) -> str:
+    if world.status in _STARTING:
+        return "starting"
+    runs = world.status is WorldStatus.RUNNING or world.status in ENDING
+    return "running" if runs else "stopped"
+
+
+def world_metrics(
+    reader: Reader, *, figures: Callable[[int], Figures], key: Callable[[int], str]
+) -> list[WorldMetrics]:
+    """Return the metrics of all active hosted worlds, oldest first.
+
+    `figures` returns what is measured of a world. `key` returns a world's key, which is added to a name that several
+    worlds have.
+    """
+    worlds = hosted_worlds(reader)
+    names = [world.short_name or world.name for world in worlds]
+    return [
+        WorldMetrics(
+            label=name if names.count(name) == 1 else f"{name} {key(world.id)}",
+            up=world.status is WorldStatus.RUNNING,
+            players=len(online_visitors(reader, world=world.id)),
+            figures=figures(world.id),
+            crashes=hosted_world(reader, world).crash_count,
+        )
+        for world, name in zip(worlds, names, strict=True)
+    ]
