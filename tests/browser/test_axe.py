@@ -61,6 +61,8 @@ ADMIN_PATHS = (
     "/admin/users/1/remove",
     "/admin/servers",
     "/admin/server_create",
+    "/admin/server_create_gce",
+    "/admin/servers/2/gce",
     "/admin/servers/1",
     "/admin/servers/1/deactivate",
     "/admin/servers/1/secret",

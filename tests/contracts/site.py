@@ -30,7 +30,8 @@ PAGES = (
     "screenshot_upload",
 )
 ADMIN = (
-    "/admin", "/admin/users", "/admin/servers", "/admin/server_create", "/admin/games", "/admin/rooms", "/admin/bans",
+    "/admin", "/admin/users", "/admin/servers", "/admin/server_create",
+    "/admin/server_create_gce", "/admin/games", "/admin/rooms", "/admin/bans",
     "/admin/settings", "/admin/backups", "/admin/log",
 )  # fmt: skip
 

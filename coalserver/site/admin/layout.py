@@ -48,13 +48,13 @@ def get(
 ) -> Route:
     """Return the route of a page for admins. With `render`, its errors are shown like those of a form."""
     if render is not None:
-        handler = with_errors_shown(handler, partial(_render_form_error, render, section))
+        handler = with_errors_shown(handler, partial(render_form_error, render, section))
     return Route("GET", path, handler, auth=require_admin)
 
 
 def post(path: str, handler: Handler, render: PageRenderer, section: str) -> Route:
     """Return the route of a form. Its errors are shown in a section of the page that `render` returns."""
-    form_handler = with_errors_shown(handler, partial(_render_form_error, render, section))
+    form_handler = with_errors_shown(handler, partial(render_form_error, render, section))
     return Route("POST", path, form_handler, auth=require_admin)
 
 
@@ -129,9 +129,10 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     return render_access_error(error, ctx, "/admin") or render_http_error(404, ctx.request)
 
 
-async def _render_form_error(
+async def render_form_error(
     render: PageRenderer, section: str, error: DomainError, ctx: RequestContext
 ) -> web.StreamResponse:
+    """Return the page of a refused form with its error in a section; without access, what `/admin` answers then."""
     rejection = render_access_error(error, ctx, "/admin")
     if rejection is not None:
         return rejection

@@ -68,6 +68,10 @@ ERROR_MESSAGES: ErrorMessages = {
         400,
         N_("This backup cannot be read. Nothing was changed."),
     ),
+    (ErrorCode.INVALID_REQUEST, "marked_fields"): (
+        400,
+        N_("Nothing was saved. Check the marked fields."),
+    ),
     (ErrorCode.INVALID_REQUEST, "name"): (400, N_("Enter a name of 1 to 100 characters.")),
     (ErrorCode.INVALID_REQUEST, "short_name"): (
         400,

@@ -11,12 +11,22 @@ from coalserver.core.queries.admin import (
 )
 from coalserver.core.queries.games import all_games
 from coalserver.core.queries.worlds import active_worlds, online_visitors
-from coalserver.site.admin import backups, bans, games, rooms, saves, system, users, worlds
+from coalserver.site.admin import (
+    backups,
+    bans,
+    games,
+    hosted_worlds,
+    rooms,
+    saves,
+    system,
+    users,
+    worlds,
+)
 from coalserver.site.admin.layout import get, render_admin_page
 from coalserver.site.admin.messages import ACTION_MESSAGES
 from coalserver.web.context import RequestContext
 
-MODULES = (users, worlds, saves, games, rooms, bans, system, backups)
+MODULES = (users, worlds, hosted_worlds, saves, games, rooms, bans, system, backups)
 #: Audit entries, and pending accounts, on the overview.
 OVERVIEW_ROWS = 8
 

@@ -11,8 +11,8 @@ from coalserver.core.commands.agents import (
     create_world_with_agent,
     rotate_agent_secret,
 )
-from coalserver.core.commands.audit import AuditedCommand, execute_audited_batch
-from coalserver.core.commands.worlds import archive_world, queue_console_command, update_world
+from coalserver.core.commands.hosted_worlds import rename_world
+from coalserver.core.commands.worlds import archive_world, queue_console_command
 from coalserver.core.queries.oauth import agent_of_world
 from coalserver.core.queries.worlds import (
     active_worlds,
@@ -25,6 +25,7 @@ from coalserver.domain.minecraft.slugs import slugify_short_name
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.text import one_line
 from coalserver.site.access import world_path
+from coalserver.site.admin.hosted_worlds import render_hosted_world
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -124,6 +125,8 @@ def render_world(
 ) -> web.StreamResponse:
     """Return the page of a world. `fresh` has secrets that only this response shows."""
     world, fresh = requested_world(ctx), fresh or {}
+    if world.hosted:
+        return render_hosted_world(ctx, world, **overrides)
     context = {
         "world": world,
         "findings": [
@@ -206,29 +209,21 @@ async def create_world(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def world_page(ctx: RequestContext) -> web.StreamResponse:
-    """Render one world with its names, agent and console."""
+    """Render one world with its names, agent and console; a hosted world has a page of its own."""
+    world = requested_world(ctx)
+    if world.hosted:
+        query = f"?done={ctx.query['done']}" if ctx.query.get("done") in SUCCESS_MESSAGES else ""
+        return redirect(f"/admin/servers/{world.id}/gce{query}")
     return render_world(ctx)
 
 
 async def save_world(ctx: RequestContext) -> web.StreamResponse:
     """Change a world's names, and whether it is public. If one change is rejected, none is made."""
     form = await load_form(ctx, WORLD)
-    world, name, public = requested_world(ctx), form["name"], form["public"]
-    short_name = slugify_short_name(form["short_name"])
-    commands = []
-
-    def add(action: AuditAction, subject: str, detail: str = "", **changes: Any) -> None:
-        kwargs = {"world_id": world.id, **changes}
-        commands.append(AuditedCommand(action, subject, update_world, kwargs, detail))
-
-    if short_name != world.short_name:
-        add(AuditAction.SHORT_NAME_SET, world.name, short_name, short_name=short_name)
-    if name != world.name:
-        add(AuditAction.WORLD_RENAMED, world.name, name, name=name)
-    if public != world.public:
-        action = AuditAction.WORLD_MADE_PUBLIC if public else AuditAction.WORLD_MADE_PRIVATE
-        add(action, name, public=public)
-    await ctx.core.execute(execute_audited_batch, actor=ctx.caller.account_id, commands=commands)
+    world = requested_world(ctx)
+    changes = {**form, "short_name": slugify_short_name(form["short_name"])}
+    kwargs: dict[str, Any] = {"world_id": world.id, "changes": changes}
+    await ctx.core.execute(rename_world, actor=ctx.caller.account_id, **kwargs)
     return redirect(f"/admin/servers/{world.id}?done=saved")
 
 

@@ -11,7 +11,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.body import invalid_body, load_body, read_bytes
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import CSRF_FIELD, read_browser_cookie
-from coalserver.web.schemas import RequestSchema
+from coalserver.web.schemas import MAX_PLAIN_BYTES, RequestSchema
 
 FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
 #: Fields per form; no form of this site has more.
@@ -62,11 +62,11 @@ class Checkbox(fields.Field[bool]):
         return bool(value)
 
 
-async def read_form(request: web.Request) -> Pairs:
-    """Return the fields of a form. Raises INVALID_REQUEST, or a 415 for another content type."""
+async def read_form(request: web.Request, max_bytes: int = MAX_PLAIN_BYTES) -> Pairs:
+    """Return the fields of a form. Raises INVALID_REQUEST, a 413, or a 415 for another content type."""
     if request.content_type != FORM_CONTENT_TYPE:
         raise web.HTTPUnsupportedMediaType
-    return parse_form(await read_bytes(request))
+    return parse_form(await read_bytes(request, max_bytes))
 
 
 def parse_form(raw: bytes) -> Pairs:
