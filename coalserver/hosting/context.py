@@ -31,8 +31,10 @@ class HostingContext:
     #: Ids of the user and group of the processes, if they are not ours.
     user: tuple[int, int] | None = None
     cgroups: Cgroups = field(default_factory=Cgroups)
-    #: coalserver ends: worlds are stopped, and those that wait are not started.
+    #: coalserver ends: no order is accepted any more, and worlds that wait are not started.
     ending: bool = False
+    #: coalserver ends and stops its worlds.
+    stopping: bool = False
     #: Worlds are left to their keepers.
     leaving: bool = False
     #: World id -> seconds that its last saved game took.

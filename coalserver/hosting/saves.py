@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from coalserver.hosting.archives import Archive, Limits, open_archive
 from coalserver.hosting.disk import check_space, measure
-from coalserver.hosting.level import InvalidLevel
+from coalserver.hosting.level import InvalidLevel, LevelFacts, read_level
 from coalserver.hosting.low_priority import Progress, run_in_background
 from coalserver.hosting.packing import Packed, Verified, pack, read_level_of, repack, sha256, verify
 from coalserver.hosting.save_commands import Console, saving_off
@@ -117,6 +117,14 @@ class Draft:
     def discard(self) -> None:
         """Delete it."""
         self.part.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeSave:
+    """A saved game that was made, and what the world's files said when they were copied."""
+
+    saved: SavedGame
+    level: LevelFacts | None = None
 
 
 class SavedGames:
@@ -356,14 +364,17 @@ async def save_world(
     depth: int,
     console: Console | None = None,
     report: Callable[[int], None] | None = None,
-) -> SavedGame:
+    on_copied: Callable[[], None] = lambda: None,
+) -> MadeSave:
     """Make a saved game of a world, and delete those that are no longer kept.
 
     `disk_free`: bytes that stay free; `depth`: unpinned saved games that are kept besides the newest. `console`: that
-    of a running world that has save commands, None for one at rest. `report` gets percents. Raises NoSpace, and
-    SaveFailed with the cause; then nothing is left, and saving is switched on again in the world.
+    of a running world that has save commands, None for one at rest. `report` gets percents. `on_copied` is called
+    when the files of the world are no longer needed. Raises NoSpace, and SaveFailed with the cause; then nothing is
+    left, and saving is switched on again in the world.
     """
     drafts: list[Draft] = []
+    levels: list[LevelFacts] = []
 
     def check(progress: Progress) -> None:
         check_space(games.folder, measure(games.server, progress.check).bytes, disk_free)
@@ -371,6 +382,8 @@ async def save_world(
     def copy(progress: Progress) -> Draft:
         progress.part(0, 70)
         drafts.append(games.copy(request, progress))
+        with suppress(InvalidLevel):
+            levels.append(read_level(games.server / drafts[0].saved.level_name))
         return drafts[0]
 
     def finish(progress: Progress) -> SavedGame:
@@ -381,6 +394,7 @@ async def save_world(
         await run_in_background(check)
         copying = partial(run_in_background, copy, report)
         draft = await (saving_off(console, copying) if console else copying())
+        on_copied()
         _log_packed(games, draft)
         saved = await run_in_background(finish, report)
     except BaseException:
@@ -393,7 +407,7 @@ async def save_world(
     except OSError as error:
         # The next save deletes them.
         log.warning("Old saved games in %s could not be deleted: %s", games.saves, error)
-    return saved
+    return MadeSave(saved, levels[0] if levels else None)
 
 
 def expired_saves(saves: Iterable[SavedGame], depth: int) -> list[SavedGame]:

@@ -5,15 +5,17 @@ import logging
 import os
 import pwd
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from coalserver.core.commands.hosting import MachineFacts, update_run
 from coalserver.core.commands.hosting_settings import define_configured_versions
 from coalserver.core.engine import Core
 from coalserver.core.queries.hosting import all_hosted_worlds, get_run
-from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.audit import TIME
+from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.hosting import transitions
 from coalserver.domain.minecraft.hosting.hosted_world import (
     BEFORE_PROCESS,
@@ -23,7 +25,6 @@ from coalserver.domain.minecraft.hosting.hosted_world import (
     Trouble,
     TroubleCode,
 )
-from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
 from coalserver.domain.minecraft.hosting.settings import SettingBounds
 from coalserver.domain.minecraft.hosting.transitions import Answer, Run
 from coalserver.domain.minecraft.visitor import ConsoleCommand
@@ -31,8 +32,11 @@ from coalserver.domain.minecraft.world import World
 from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.measuring import Measuring
+from coalserver.hosting.nightly import NightlySaves
 from coalserver.hosting.offline import setting_bounds
 from coalserver.hosting.options import HostingOptions
+from coalserver.hosting.saves import SavedGame, SaveKind
+from coalserver.hosting.saving import SavingService
 from coalserver.hosting.segments import ConsoleLine
 from coalserver.hosting.version_hosting import VersionHosting
 from coalserver.hosting.world_process import WorldProcess
@@ -47,6 +51,8 @@ MEASURE_SECONDS = 10.0
 RECOVER_SECONDS = 5.0
 #: After a failure of a world's task it starts anew.
 RETRY_SECONDS = 5.0
+#: What restores have replaced is looked at this often.
+CLEAN_SECONDS = 86_400.0
 #: Seconds for which tasks may take to leave their worlds to the keepers.
 LEAVE_SECONDS = 10.0
 ZONE_FILE = Path("/etc/localtime")
@@ -66,10 +72,13 @@ class WorldHosting(VersionHosting):
             cgroups=Cgroups(options.cgroups),
         )
         self._context.wake_all = self.wake_all
+        self._saving = SavingService(self._context, self.process)
+        self._nightly = NightlySaves(self._context, self.save)
         self._worlds: dict[int, WorldTask] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._measures = Measuring(self._context, self._worlds)
         self._measuring: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._started = False
 
     @property
@@ -100,7 +109,20 @@ class WorldHosting(VersionHosting):
                     await one.recovered.wait()
         if self._worlds and os.geteuid() == 0 and self._context.user is None:
             log.warning("Hosted worlds run as root; hosting_user names another user for them.")
+        self._saving.start()
         self._measuring = asyncio.create_task(self._measure_forever())
+        self._keeping = asyncio.create_task(self._keep_saves())
+
+    async def _keep_saves(self) -> None:
+        """Make the nightly saved games, and delete what restores have replaced."""
+        cleaned_at: float | None = None
+        while True:
+            now = asyncio.get_running_loop().time()
+            if cleaned_at is None or now - cleaned_at >= CLEAN_SECONDS:
+                cleaned_at = now
+                await self._saving.delete_old()
+            await self._nightly.run_due()
+            await asyncio.sleep(self._nightly.seconds_left())
 
     async def _define_versions(self) -> None:
         left_out = await self._core.execute(
@@ -118,13 +140,16 @@ class WorldHosting(VersionHosting):
         if not self._started:
             return
         self._context.ending = True
-        self._context.leaving = leave or self._options.leave
+        self._context.stopping = not (leave or self._options.leave)
+        self._saving.cancel_waiting()
         self.wake_all()
         await self.stop_fetches()
-        if not self._context.leaving:
+        if self._context.stopping:
             await self._wait_for_tasks(leave_now)
-            self._context.leaving = True
-            self.wake_all()
+        # Before its world is left to itself, `save-on` is sent.
+        await self._saving.stop()
+        self._context.leaving = True
+        self.wake_all()
         tasks = set(self._tasks.values())
         if tasks:
             _, pending = await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
@@ -133,20 +158,25 @@ class WorldHosting(VersionHosting):
             if pending:
                 await asyncio.wait(pending)
         self._started = False
+        for task in filter(None, (self._measuring, self._keeping)):
+            task.cancel()
+            await asyncio.wait([task])
         if self._measuring is not None:
-            self._measuring.cancel()
-            await asyncio.wait([self._measuring])
             await self._measures.finish()
 
     async def _wait_for_tasks(self, leave_now: asyncio.Event | None) -> None:
         leaving = asyncio.create_task((leave_now or asyncio.Event()).wait())
         try:
-            while tasks := {task for task in self._tasks.values() if not task.done()}:
+            while tasks := self._running_tasks():
                 await asyncio.wait({*tasks, leaving}, return_when=asyncio.FIRST_COMPLETED)
                 if leaving.done():
                     return
         finally:
             leaving.cancel()
+
+    def _running_tasks(self) -> "set[asyncio.Task[None]]":
+        tasks = {task for task in self._tasks.values() if not task.done()}
+        return tasks | self._saving.jobs
 
     def _on_world(self, _: World | None, after: World | None) -> None:
         if after is not None and after.hosted:
@@ -161,6 +191,7 @@ class WorldHosting(VersionHosting):
             self._wake(after.world)
 
     def _wake(self, world_id: int) -> None:
+        self._saving.wake()
         if world_id in self._worlds:
             self._worlds[world_id].wake()
         elif self._started:
@@ -172,7 +203,7 @@ class WorldHosting(VersionHosting):
             world.wake()
 
     def _drive(self, world_id: int) -> None:
-        world = self._worlds[world_id] = WorldTask(self._context, world_id)
+        world = self._worlds[world_id] = WorldTask(self._context, world_id, self._saving)
         task = asyncio.create_task(world.run(), name=f"world {world_id}")
         self._tasks[world_id] = task
         task.add_done_callback(lambda done: self._on_done(world_id, done))
@@ -208,15 +239,50 @@ class WorldHosting(VersionHosting):
         return await setting_bounds(self._options)
 
     async def save(self, world_id: int, actor: int) -> Answer:
-        # Not joined to `saves` yet: nothing would ever end the save.
-        self._core.query(get_run, world_id=world_id)
-        refusal = RefusedOrder(RefusalCode.NOT_SAVABLE)
-        raise DomainError(ErrorCode.ORDER_REFUSED, refusal=refusal)
+        return await asyncio.shield(self._save(world_id, actor))
+
+    async def _save(self, world_id: int, actor: int) -> Answer:
+        answer = await super().save(world_id, actor)
+        if answer is Answer.ACCEPTED:
+            kind = SaveKind.NIGHTLY if actor == TIME else SaveKind.MANUAL
+            self._saving.begin(world_id, kind, actor)
+        return answer
+
+    async def saves(self, world_id: int) -> Sequence[SavedGame]:
+        return await self._saving.all(world_id)
+
+    async def download_save(self, world_id: int, save_id: str, actor: int) -> Path:
+        return await self._saving.download(world_id, save_id, actor)
+
+    async def change_save(
+        self,
+        world_id: int,
+        save_id: str,
+        actor: int,
+        *,
+        pinned: bool | None = None,
+        note: str | None = None,
+    ) -> SavedGame:
+        return await self._saving.change(world_id, save_id, actor, pinned, note)
+
+    async def remove_save(self, world_id: int, save_id: str, actor: int) -> None:
+        await asyncio.shield(self._saving.remove(world_id, save_id, actor))
+
+    async def upload_path(self, world_id: int) -> Path:
+        return await self._saving.upload_path(world_id)
+
+    async def upload_save(self, world_id: int, path: Path, actor: int) -> SavedGame:
+        return await self._saving.upload(world_id, path, actor)
+
+    async def restore_save(self, world_id: int, save_id: str, actor: int) -> None:
+        await asyncio.shield(self._saving.begin_restore(world_id, save_id, actor))
 
     def figures(self, world_id: int) -> Figures:
         process = self.process(world_id)
         child = process.state.child if process is not None and not process.ended else None
-        return self._measures.figures(world_id, child["pid"] if child is not None else None)
+        pid = child["pid"] if child is not None else None
+        figures = self._measures.figures(world_id, pid)
+        return replace(figures, saved_games=self._saving.count(world_id))
 
     async def console(
         self, world_id: int, after: int | None, size: int

@@ -79,6 +79,10 @@ class WorldProcess:
         self.port: int | None = None
         self._ended = client is None
         self.on_news: Callable[[], None] = lambda: None
+        #: Called with each new line. A save listens for answers to its commands.
+        self.listeners: list[Callable[[ConsoleLine], None]] = []
+        #: How many players have come since the process is watched.
+        self.logins = 0
         self._polled_until = 0.0
         self._names_follow = False
         self._following: asyncio.Task[None] | None = None
@@ -122,6 +126,8 @@ class WorldProcess:
             return False
         seen, kind = self.seen, parsed.kind
         seen.last_at = line.at
+        for listener in self.listeners:
+            listener(line)
         now = asyncio.get_running_loop().time()
         if self._answers_list(parsed) or self.ticks.see(parsed.text, now):
             return True
@@ -133,6 +139,7 @@ class WorldProcess:
             seen.minecraft = parsed.version
         elif kind in (LineKind.LOGGED_IN, LineKind.JOINED):
             seen.played = True
+            self.logins += 1
             self.on_news()
         elif kind in (LineKind.LEFT, LineKind.CONNECTION_LOST):
             self.on_news()

@@ -68,6 +68,9 @@ from coalserver.hosting.keeper_client import (
     start_keeper,
 )
 from coalserver.hosting.processes import boot_id, cgroup_members, end_processes
+from coalserver.hosting.save_commands import SAVE_OFF_MARK
+from coalserver.hosting.saves import SaveKind
+from coalserver.hosting.saving import SavingService
 from coalserver.hosting.status_ping import count_players
 from coalserver.hosting.versions.catalog import Place, Program
 from coalserver.hosting.versions.errors import VersionError, VersionErrorCode
@@ -104,8 +107,9 @@ class _NotPrepared(Exception):
 class WorldTask:
     """Drives one world."""
 
-    def __init__(self, context: HostingContext, world_id: int) -> None:
+    def __init__(self, context: HostingContext, world_id: int, saving: SavingService) -> None:
         self.world_id = world_id
+        self._saving = saving
         self.files = WorldFiles(context.options.folder, world_id)
         self.console = Console(context.core, world_id, self.files.run, context.zone)
         self.process: WorldProcess | None = None
@@ -165,8 +169,8 @@ class WorldTask:
             elif status is WorldStatus.LOADING:
                 await self._load()
             else:
-                # Without a process nothing is left to be packed.
-                await self._update(transitions.saved)
+                self._saving.begin(self.world_id, SaveKind.PAUSE)
+                await self._wait(self._context.options.look_seconds)
         if self.process is not None:
             await self.process.detach()
 
@@ -187,8 +191,20 @@ class WorldTask:
 
     async def _recover(self) -> None:
         """Find out what became of the world while coalserver was away, and take its process over."""
-        if self._run.hosted.saving and self._run.status is not WorldStatus.SAVING:
-            await self._update(lambda run, _: transitions.save_interrupted(run))
+        if self._run.hosted.saving and not self._saving.has_job(self.world_id):
+            await self._update(transitions.save_interrupted)
+        await self._recover_process()
+        if self.process is None:
+            await self._recover_restore()
+
+    async def _recover_restore(self) -> None:
+        try:
+            await self._saving.recover_restore(self.world_id)
+        except OSError as error:
+            # It is tried again before the world starts.
+            log.warning("A restore of world %d cannot be finished: %s", self.world_id, error)
+
+    async def _recover_process(self) -> None:
         for _ in range(ADOPT_ATTEMPTS):
             state = await asyncio.to_thread(read_run, self.files.run)
             if state is None:
@@ -225,11 +241,10 @@ class WorldTask:
             await self._update(transitions.after_reboot)
             return
         await process.see_again()
-        if process.state.marks.get("save_off"):
-            await process.write("save-on")
+        if process.state.marks.get(SAVE_OFF_MARK) and await process.write("save-on"):
             with suppress(KeeperError, KeeperGone, TimeoutError):
                 assert process.client is not None
-                await process.client.mark("save_off", None)
+                await process.client.mark(SAVE_OFF_MARK, None)
         process.start_following()
         log.info(
             "World %d goes on as process %s", self.world_id, (process.state.child or {}).get("pid")
@@ -283,11 +298,17 @@ class WorldTask:
                 # A clock that is set back does not make the wait longer than it can be.
                 await self._wait(min(left, options.crash_wait * 4))
                 continue
+            files = self._saving.files(self.world_id)
+            if files.locked():
+                # A saved game is being copied or restored.
+                await self._wait(options.look_seconds)
+                continue
             patience = waiting_since + options.turn_seconds - self._now
             if patience <= 0 or not self._core.query(
                 _has_others_before, run=run, now=self._core.now
             ):
-                await self._update(transitions.take_turn)
+                async with files:
+                    await self._update(transitions.take_turn)
                 self._context.wake_all()
                 return
             await self._wait(min(patience, self._context.options.look_seconds))
@@ -346,6 +367,9 @@ class WorldTask:
             minecraft=run.hosted.minecraft,
             group=context.user[1] if context.user else None,
         )
+        await self._saving.recover_restore(self.world_id)
+        # A restore may have brought a world in another folder.
+        run = self._run
         await asyncio.to_thread(self.files.create, context.user)
         program = await context.catalog.prepare(version, place, self._progress)
         settings = FileSettings(
@@ -481,7 +505,7 @@ class WorldTask:
                 return
             if run.status in ENDING:
                 await self._stop(process)
-            elif self._context.ending:
+            elif self._context.stopping:
                 await self._update(transitions.ends_with_coalserver)
             elif not self._context.options.enabled:
                 await self._update(partial(_apply, Order.PAUSE))
@@ -640,6 +664,10 @@ class WorldTask:
         def is_interrupted() -> bool:
             return self._run.hosted.killed or self._context.leaving
 
+        files = self._saving.files(self.world_id)
+        while files.locked() and not (process.ended or is_interrupted()):
+            # The game has written everything and keeps still while it is copied.
+            await self._wait(self._context.options.look_seconds)
         await self._climb_down(process, is_interrupted, warn=True)
 
     async def _climb_down(
@@ -700,9 +728,9 @@ class WorldTask:
             stopping_seen=seen.stopping,
             cause=seen.cause,
             crash_wait=crash_wait,
-            # Saved games are not made here.
-            server_ending=True,
+            server_ending=self._context.ending,
         )
+        await self._saving.record_level(self.world_id)
         log.info("World %d has ended: %s", self.world_id, self._run.status)
 
     async def _retry_port(self, cause: Trouble | None) -> bool:

@@ -205,8 +205,8 @@ async def test_running_world_is_saved_again_before_the_archive_is_read_back(tmp_
 
         monkeypatch.setattr(SavedGames, name, noted)
     request = SaveRequest(SaveKind.MANUAL)
-    saved = await save_world(games, request, disk_free=0, depth=10, console=console)
-    assert games.all() == [saved]
+    made = await save_world(games, request, disk_free=0, depth=10, console=console)
+    assert games.all() == [made.saved]
     assert console.calls == [*ALL[:3], "copy", *ALL[3:], "finish"]
 
 

@@ -15,6 +15,7 @@ import pytest
 from coalserver.hosting import saves as saves_module
 from coalserver.hosting.archives import Limits, open_archive
 from coalserver.hosting.disk import FolderSize, check_space, free_bytes, measure
+from coalserver.hosting.level import read_level
 from coalserver.hosting.low_priority import Progress, run_in_background
 from coalserver.hosting.save_errors import (
     NoSpace,
@@ -469,8 +470,9 @@ def save_options(**options: object) -> dict[str, object]:
 async def test_save_of_a_world_at_rest(games):
     percents: list[int] = []
     options = save_options(report=percents.append)
-    saved = await save_world(games, SaveRequest(SaveKind.MANUAL), **options)
-    assert games.all() == [saved]
+    made = await save_world(games, SaveRequest(SaveKind.MANUAL), **options)
+    assert games.all() == [made.saved]
+    assert made.level == read_level(games.server / "world")
     assert percents == sorted(set(percents))
     assert percents[-1] == 100
 
@@ -479,7 +481,7 @@ async def test_save_rotates(games):
     first = await save_world(games, SaveRequest(SaveKind.NIGHTLY), **save_options(depth=1))
     for _ in range(2):
         await save_world(games, SaveRequest(SaveKind.NIGHTLY), **save_options(depth=1))
-    assert first not in games.all() and len(games.all()) == 2
+    assert first.saved not in games.all() and len(games.all()) == 2
 
 
 async def test_save_without_room_is_refused_and_asks_nothing_of_the_world(games):

@@ -18,6 +18,8 @@ from coalserver.core.queries.hosting import (
     hosted_worlds,
     version_of_world,
 )
+from coalserver.core.queries.worlds import online_visitors
+from coalserver.core.state import Reader
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import COMMAND_LINE, TIME, AuditAction
@@ -46,7 +48,7 @@ from coalserver.domain.minecraft.hosting.transitions import (
 )
 from coalserver.domain.minecraft.server_properties import PORT, effective_properties
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark
-from coalserver.domain.minecraft.world import World, WorldStatus
+from coalserver.domain.minecraft.world import Ping, World, WorldStatus
 
 AUDIT_ACTIONS = {
     Order.PLAY: AuditAction.WORLD_PLAYED,
@@ -201,9 +203,9 @@ def check_server_open(facts: MachineFacts) -> None:
         refuse(RefusalCode.ENDING)
 
 
-def check_disk(uow: UnitOfWork, facts: MachineFacts) -> None:
+def check_disk(reader: Reader, facts: MachineFacts) -> None:
     """Raise ORDER_REFUSED where less space is free than the settings keep free."""
-    kept = get_settings(uow).disk_free
+    kept = get_settings(reader).disk_free
     if facts.disk_free < kept:
         refuse(RefusalCode.DISK, free=str(facts.disk_free), kept=str(kept))
 
@@ -311,10 +313,31 @@ def _after_end(uow: UnitOfWork, before: Run, after: Run) -> Run:
     return save_run(uow, before, after)
 
 
-def record_saved(uow: UnitOfWork, *, world_id: int, trouble: Trouble | None = None) -> Run:
-    """Record that a saved game of a world was made, or was not for a trouble. Raises WORLD_NOT_FOUND."""
+def record_saved(
+    uow: UnitOfWork, *, world_id: int, trouble: Trouble | None = None, played: bool = False
+) -> Run:
+    """Record that a saved game of a world was made, or was not for a trouble.
+
+    `played`: a player was there since it was begun; players who are there now count too. Raises WORLD_NOT_FOUND.
+    """
     before = get_run(uow, world_id, archived=True)
-    return save_run(uow, before, saved(before, uow.now, trouble))
+    played = played or bool(online_visitors(uow, world=world_id))
+    return save_run(uow, before, saved(before, uow.now, trouble, played=played))
+
+
+def record_level(uow: UnitOfWork, *, world_id: int, ping: Ping) -> Run:
+    """Record what the files of a world say about it: day, time and weather. Raises WORLD_NOT_FOUND."""
+    before = get_run(uow, world_id, archived=True)
+    return save_run(uow, before, replace(before, world=before.world.with_figures(ping, uow.now)))
+
+
+def record_saved_game_action(
+    uow: UnitOfWork, *, world_id: int, actor: int, action: AuditAction, saved_game: str
+) -> None:
+    """Record an administrator's action on a saved game. Raises WORLD_NOT_FOUND and PERMISSION_DENIED."""
+    world = get_run(uow, world_id).world
+    check_may_administer(uow, actor)
+    record_audit_entry(uow, actor=actor, action=action, subject=world.name, detail=saved_game)
 
 
 def resume_start(uow: UnitOfWork, *, world_id: int) -> Run:
@@ -398,11 +421,11 @@ def end_restore(
     return save_run(uow, before, replace(before, hosted=hosted))
 
 
-def check_may_administer(uow: UnitOfWork, actor: int) -> None:
+def check_may_administer(reader: Reader, actor: int) -> None:
     """Raise PERMISSION_DENIED unless the actor is the command line, a schedule or an active administrator."""
     if actor in (COMMAND_LINE, TIME):
         return
-    account = uow.get(Account, actor)
+    account = reader.get(Account, actor)
     if account is None or not (account.admin and account.active):
         raise DomainError(ErrorCode.PERMISSION_DENIED)
 

@@ -137,7 +137,7 @@ class World:
             ping.running
         ]
         world = replace(self, address=ping.address or self.address, findings=ping.findings)
-        world = world._with_ping(ping, now)
+        world = world.with_figures(ping, now)
         world = world._with_status(status)
         due = self.last_ping is None or now - self.last_ping > PING_SAVE_SECONDS
         return replace(world, last_ping=now) if due or world != self else self
@@ -195,8 +195,8 @@ class World:
         elapsed = max(0.0, now - self.read)
         return int(self.time + elapsed * TICKS_PER_SECOND) % TICKS_PER_DAY
 
-    def _with_ping(self, ping: Ping, now: float) -> "World":
-        """Return the world with the reported numbers of a ping."""
+    def with_figures(self, ping: Ping, now: float) -> "World":
+        """Return the world with the reported day, time, weather and overloads of a ping."""
         changed = {
             name: value
             for name in ("day", "time", "raining", "thundering", "overloads", "behind", "skipped")

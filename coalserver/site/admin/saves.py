@@ -54,7 +54,7 @@ SUCCESS_MESSAGES = {
     "restoring": ("saves", N_("The saved game is being restored.")),
 }
 #: Troubles that concern saved games, and are shown beside them.
-TROUBLES = frozenset((TroubleCode.SAVE_FAILED, TroubleCode.DISK))
+TROUBLES = frozenset((TroubleCode.SAVE_FAILED, TroubleCode.RESTORE_FAILED, TroubleCode.DISK))
 
 
 class PinSchema(FormSchema):

@@ -57,6 +57,8 @@ class TroubleCode(StrEnum):
     KEEPER_LOST = "keeper_lost"
     DISK = "disk"
     SAVE_FAILED = "save_failed"
+    #: Not in hosting.md: a restore that failed left the world's files as they were.
+    RESTORE_FAILED = "restore_failed"
     FILES_MISSING = "files_missing"
     #: Not a failure: a player or a plug-in stopped the server.
     STOPPED_INSIDE = "stopped_inside"

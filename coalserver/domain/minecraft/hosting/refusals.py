@@ -66,6 +66,7 @@ TROUBLE_SENTENCES = {
     TroubleCode.KEEPER_LOST: "The process that watches the server was lost; the server was stopped.",
     TroubleCode.DISK: "Not enough disk space: {} MiB are free, {} are kept free.",
     TroubleCode.SAVE_FAILED: "The saved game could not be made: {}.",
+    TroubleCode.RESTORE_FAILED: "The saved game could not be restored: {}.",
     TroubleCode.FILES_MISSING: "Files of this world are missing: {}.",
     TroubleCode.STOPPED_INSIDE: "Stopped from inside the game",
 }

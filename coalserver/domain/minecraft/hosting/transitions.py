@@ -258,13 +258,20 @@ def crashed(run: Run, now: float, crash_wait: float) -> Run:
     return queue_start(run, now, wait=crash_wait * 2 ** (len(crashes) - 1))
 
 
-def saved(run: Run, now: float, trouble: Trouble | None = None) -> Run:
-    """Return the run after a saved game was packed, or was not, for a trouble."""
+def saved(run: Run, now: float, trouble: Trouble | None = None, *, played: bool = False) -> Run:
+    """Return the run after a saved game was packed, or was not, for a trouble.
+
+    `played`: a player was there since the saved game was begun.
+    """
     hosted = replace(run.hosted, saving=False)
-    if trouble is None:
-        hosted = replace(hosted, played_since_save=False)
-    else:
+    if trouble is not None:
         hosted = replace(hosted, trouble=trouble)
+    else:
+        before = hosted.trouble
+        failed = before is not None and before.code is TroubleCode.SAVE_FAILED
+        hosted = replace(
+            hosted, played_since_save=played, trouble=None if failed else hosted.trouble
+        )
     run = replace(run, hosted=hosted)
     return _start_again_or_rest(run, now) if run.status is WorldStatus.SAVING else run
 
@@ -347,9 +354,13 @@ def started_as(run: Run, minecraft: str) -> Run:
     return replace(run, hosted=replace(run.hosted, minecraft=minecraft))
 
 
-def save_interrupted(run: Run) -> Run:
-    """Return the world whose saved game was not finished because coalserver ended."""
-    return replace(run, hosted=replace(run.hosted, saving=False))
+def save_interrupted(run: Run, now: float) -> Run:
+    """Return the world whose saved game was not finished because coalserver ended.
+
+    The next one is still due for the players that it would have been made for.
+    """
+    run = replace(run, hosted=replace(run.hosted, saving=False))
+    return _start_again_or_rest(run, now) if run.status is WorldStatus.SAVING else run
 
 
 def ends_with_coalserver(run: Run, now: float) -> Run:
