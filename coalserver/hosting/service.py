@@ -26,7 +26,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import (
     TroubleCode,
 )
 from coalserver.domain.minecraft.hosting.settings import SettingBounds
-from coalserver.domain.minecraft.hosting.transitions import Answer, Run
+from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run
 from coalserver.domain.minecraft.visitor import ConsoleCommand
 from coalserver.domain.minecraft.world import World
 from coalserver.hosting.cgroups import Cgroups
@@ -39,6 +39,7 @@ from coalserver.hosting.saves import SavedGame, SaveKind
 from coalserver.hosting.saving import SavingService
 from coalserver.hosting.segments import ConsoleLine
 from coalserver.hosting.version_hosting import VersionHosting
+from coalserver.hosting.wake import Doors, find_sleeping_worlds
 from coalserver.hosting.world_process import WorldProcess
 from coalserver.hosting.world_task import WorldTask
 from coalserver.storage.data_directory import OperatorError
@@ -74,6 +75,8 @@ class WorldHosting(VersionHosting):
         self._context.wake_all = self.wake_all
         self._saving = SavingService(self._context, self.process)
         self._nightly = NightlySaves(self._context, self.save)
+        self._doors = Doors(options.bind, self._wake_up)
+        self._context.door_ports = lambda: self._doors.ports
         self._worlds: dict[int, WorldTask] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._measures = Measuring(self._context, self._worlds)
@@ -110,6 +113,7 @@ class WorldHosting(VersionHosting):
         if self._worlds and os.geteuid() == 0 and self._context.user is None:
             log.warning("Hosted worlds run as root; hosting_user names another user for them.")
         self._saving.start()
+        self._update_doors()
         self._measuring = asyncio.create_task(self._measure_forever())
         self._keeping = asyncio.create_task(self._keep_saves())
 
@@ -143,6 +147,7 @@ class WorldHosting(VersionHosting):
         self._context.stopping = not (leave or self._options.leave)
         self._saving.cancel_waiting()
         self.wake_all()
+        await self._doors.wait_closed()
         await self.stop_fetches()
         if self._context.stopping:
             await self._wait_for_tasks(leave_now)
@@ -178,11 +183,22 @@ class WorldHosting(VersionHosting):
         tasks = {task for task in self._tasks.values() if not task.done()}
         return tasks | self._saving.jobs
 
+    async def _wake_up(self, world_id: int) -> Answer:
+        """Start a world that a player wants to join. Raises DomainError."""
+        return await self.order(world_id, Order.PLAY, TIME)
+
+    def _update_doors(self) -> None:
+        """Answer on the ports of worlds that are asleep; the ports of others are free when this returns."""
+        if self._started and self.enabled and not self._context.ending:
+            self._doors.update(self._core.query(find_sleeping_worlds, folder=self._options.folder))
+
     def _on_world(self, _: World | None, after: World | None) -> None:
         if after is not None and after.hosted:
+            self._update_doors()
             self._wake(after.id)
 
     def _on_hosted(self, _: HostedWorld | None, after: HostedWorld | None) -> None:
+        self._update_doors()
         if after is not None:
             self._wake(after.id)
 
@@ -304,6 +320,8 @@ class WorldHosting(VersionHosting):
             await asyncio.sleep(MEASURE_SECONDS)
             await self._check_disk()
             await self._measures.measure()
+            # A port that another program had may be free now.
+            self._update_doors()
 
     async def _check_disk(self) -> None:
         """Stop worlds while there is less than half of the space that is kept free."""

@@ -16,7 +16,7 @@ async def count_players(host: str, port: int, seconds: float = 5.0) -> int | Non
         async with asyncio.timeout(seconds):
             reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(_packet(_handshake(host, port)) + _packet(b"\x00"))
+                writer.write(packet(_handshake(host, port)) + packet(b"\x00"))
                 return _players(await _read_answer(reader))
             finally:
                 writer.close()
@@ -28,14 +28,16 @@ def _handshake(host: str, port: int) -> bytes:
     name = host.encode()
     # -1 as the protocol's version: only the status is wanted.
     version = b"\xff\xff\xff\xff\x0f"
-    return b"\x00" + version + _varint(len(name)) + name + port.to_bytes(2, "big") + _varint(STATUS)
+    return b"\x00" + version + varint(len(name)) + name + port.to_bytes(2, "big") + varint(STATUS)
 
 
-def _packet(data: bytes) -> bytes:
-    return _varint(len(data)) + data
+def packet(data: bytes) -> bytes:
+    """Return a packet with its length in front."""
+    return varint(len(data)) + data
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Return a number as the protocol writes it."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -44,7 +46,8 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-async def _read_varint(reader: asyncio.StreamReader) -> int:
+async def read_varint(reader: asyncio.StreamReader) -> int:
+    """Read a number. Raises ValueError if it is longer than five bytes, and EOFError."""
     value = 0
     for shift in range(0, 35, 7):
         [byte] = await reader.readexactly(1)
@@ -56,9 +59,9 @@ async def _read_varint(reader: asyncio.StreamReader) -> int:
 
 async def _read_answer(reader: asyncio.StreamReader) -> Any:
     """Return the status document. Raises ValueError for anything else."""
-    if await _read_varint(reader) > MAX_ANSWER_BYTES or await _read_varint(reader) != 0:
+    if await read_varint(reader) > MAX_ANSWER_BYTES or await read_varint(reader) != 0:
         raise ValueError("not a status")
-    size = await _read_varint(reader)
+    size = await read_varint(reader)
     if size > MAX_ANSWER_BYTES:
         raise ValueError("the status is too long")
     return json.loads(await reader.readexactly(size))

@@ -12,6 +12,7 @@ from coalserver.core.commands.hosting_settings import (
     set_further_properties,
     set_members_may_start,
     set_properties,
+    set_wake_on_connect,
 )
 from coalserver.core.commands.worlds import update_world
 from coalserver.core.queries.hosted_worlds import FURTHER, editable_values
@@ -24,7 +25,7 @@ from coalserver.domain.minecraft.world import World
 
 Changes = Mapping[str, PropertyValue]
 #: What can be changed beside the server properties and the further lines of their file.
-OTHER_NAMES = ("name", "short_name", "public", "members_may_start")
+OTHER_NAMES = ("name", "short_name", "public", "members_may_start", "wake_on_connect")
 _NOTHING: Changes = MappingProxyType({})
 
 
@@ -118,13 +119,16 @@ def _check_names(changes: Changes) -> None:
 
 
 def _apply(uow: UnitOfWork, actor: int, world_id: int, changes: Changes) -> None:
-    """Set properties, the right of members to start, and further lines."""
+    """Set properties, options of the world, and further lines."""
     properties = {name: value for name, value in changes.items() if name in PROPERTIES}
     if properties:
         set_properties(uow, world_id=world_id, changes=properties, actor_id=actor)
-    allowed = changes.get("members_may_start")
+    allowed = changes.get("members_may_start", "wake_on_connect")
     if allowed is not None:
         set_members_may_start(uow, world_id=world_id, allowed=bool(allowed))
+    wakes = changes.get("wake_on_connect")
+    if wakes is not None:
+        set_wake_on_connect(uow, world_id=world_id, enabled=bool(wakes))
     further = {
         name.removeprefix(FURTHER): None if value is None else str(value)
         for name, value in changes.items()

@@ -42,6 +42,7 @@ from coalserver.domain.minecraft.hosting.transitions import (
     apply_order,
     crashed,
     exited,
+    fall_asleep,
     needs_checks,
     queue_start,
     saved,
@@ -90,7 +91,8 @@ def give_order(
     before = get_run(uow, world_id)
     _check_may(uow, before, order, actor)
     answer = answer_to(before, order)
-    after = apply_order(before, order, uow.now)
+    falls_asleep = order is Order.PAUSE and actor == TIME
+    after = fall_asleep(before, uow.now) if falls_asleep else apply_order(before, order, uow.now)
     if needs_checks(before, order):
         port = check_start(uow, before, facts)
         after = replace(after, hosted=after.hosted.reserve(port, cost_mib(before.world.properties)))
@@ -232,6 +234,10 @@ def _choose_port(uow: UnitOfWork, run: Run, facts: MachineFacts) -> int:
     others = (world for world in uow.find(World, "active", "") if world.id != run.world.id)
     fixed_elsewhere = {effective_properties(other.properties)[PORT] for other in others}
     taken = held | fixed_elsewhere | facts.bound_ports
+    asleep = run.hosted.asleep_port
+    if asleep is not None and facts.first_port <= asleep <= facts.last_port and asleep not in taken:
+        # Players know the world by this port.
+        return asleep
     for port in range(facts.first_port, facts.last_port + 1):
         if port not in taken:
             return port
@@ -458,5 +464,6 @@ def _shown(run: Run) -> tuple[object, ...]:
         hosted.saving,
         hosted.restoring,
         hosted.members_may_start,
+        hosted.wake_on_connect,
         hosted.killed,
     )

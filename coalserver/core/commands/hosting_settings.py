@@ -140,6 +140,17 @@ def set_members_may_start(uow: UnitOfWork, *, world_id: int, allowed: bool) -> R
     )
 
 
+def set_wake_on_connect(uow: UnitOfWork, *, world_id: int, enabled: bool) -> Run:
+    """Set whether a player who joins starts a world that was paused because nobody was there.
+
+    Raises WORLD_NOT_FOUND.
+    """
+    before = get_run(uow, world_id)
+    return save_run(
+        uow, before, replace(before, hosted=replace(before.hosted, wake_on_connect=enabled))
+    )
+
+
 def configure_hosting(uow: UnitOfWork, *, changes: Mapping[str, Any]) -> HostingSettings:
     """Change settings of hosting. The caller has checked types and bounds."""
     return uow.save(replace(get_settings(uow), **changes))

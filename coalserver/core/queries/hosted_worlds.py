@@ -21,8 +21,8 @@ FURTHER = "file."
 def editable_values(reader: Reader, *, world_id: int) -> dict[str, PropertyValue]:
     """Return everything that can be changed of a hosted world, by name.
 
-    `name`, `short_name`, `public`, `members_may_start`, the server properties, and as `file.KEY` the further
-    lines of server.properties. Raises WORLD_NOT_FOUND, also for a world hosted elsewhere.
+    `name`, `short_name`, `public`, `members_may_start`, `wake_on_connect`, the server properties, and as `file.KEY`
+    the further lines of server.properties. Raises WORLD_NOT_FOUND, also for a world hosted elsewhere.
     """
     world, hosted = (run := get_run(reader, world_id)).world, run.hosted
     further: dict[str, str] = json.loads(hosted.further)
@@ -31,6 +31,7 @@ def editable_values(reader: Reader, *, world_id: int) -> dict[str, PropertyValue
         "short_name": world.short_name,
         "public": world.public,
         "members_may_start": hosted.members_may_start,
+        "wake_on_connect": hosted.wake_on_connect,
         **effective_properties(world.properties),
         EULA: hosted.eula is not None,
         **{FURTHER + key: value for key, value in further.items()},

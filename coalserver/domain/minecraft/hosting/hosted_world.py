@@ -117,6 +117,10 @@ class HostedWorld:
     removed: bytes = b"[]"
     #: Whether users who are not administrators may start the world.
     members_may_start: bool = True
+    #: Whether a player who joins wakes the world that was paused because nobody was there.
+    wake_on_connect: bool = False
+    #: The port of a world that was paused so; None: it was not.
+    asleep_port: int | None = None
     #: Whether a player was in the world since its last saved game.
     played_since_save: bool = False
     #: Whether the commands of a first start (operator, allow list) were sent.

@@ -117,9 +117,11 @@ def _play(run: Run, now: float) -> Run:
     if run.status in AT_REST:
         # A person starts the world: what failed before is past.
         hosted = replace(run.hosted, wanted=Wanted.PLAY, trouble=None, crashes=(), starts_at=None)
+        hosted = replace(hosted, asleep_port=None)
         return replace(run, hosted=hosted).to(WorldStatus.QUEUED_START, now)
     if run.status in (WorldStatus.QUEUED_STOP, WorldStatus.SAVING):
-        return replace(run, hosted=replace(run.hosted, wanted=Wanted.PLAY, trouble=None))
+        hosted = replace(run.hosted, wanted=Wanted.PLAY, trouble=None, asleep_port=None)
+        return replace(run, hosted=hosted)
     return run
 
 
@@ -135,7 +137,7 @@ def _pause(run: Run, now: float) -> Run:
 
 def _restart(run: Run, now: float) -> Run:
     if run.status in UP or run.status is WorldStatus.QUEUED_STOP:
-        hosted = replace(run.hosted, wanted=Wanted.PLAY, trouble=None)
+        hosted = replace(run.hosted, wanted=Wanted.PLAY, trouble=None, asleep_port=None)
         return replace(run, hosted=hosted).to(WorldStatus.QUEUED_RESTART, now)
     return _play(run, now)
 
@@ -144,7 +146,7 @@ def _kill(run: Run, now: float) -> Run:
     if run.status in BEFORE_PROCESS:
         return run.at_rest(now)
     if run.status in WITH_PROCESS:
-        hosted = replace(run.hosted, killed=True, wanted=Wanted.PAUSE)
+        hosted = replace(run.hosted, killed=True, wanted=Wanted.PAUSE, asleep_port=None)
         return replace(run, hosted=hosted).to(WorldStatus.QUEUED_STOP, now)
     return run
 
@@ -285,6 +287,7 @@ def queue_start(run: Run, now: float, wait: float = 0.0) -> Run:
     hosted = replace(
         run.hosted,
         wanted=Wanted.PLAY,
+        asleep_port=None,
         starts_at=now + wait if wait else None,
         killed=False,
         spawned_at=None,
@@ -323,6 +326,14 @@ def with_load(run: Run, overloads: int, behind: int, skipped: int) -> Run:
         return run
     world = replace(run.world, overloads=overloads, behind=behind, skipped=skipped)
     return replace(run, world=world)
+
+
+def fall_asleep(run: Run, now: float) -> Run:
+    """Return the world that is paused because nobody is there: it remembers its port."""
+    paused = apply_order(run, Order.PAUSE, now)
+    if run.status is not WorldStatus.RUNNING:
+        return paused
+    return replace(paused, hosted=replace(paused.hosted, asleep_port=run.hosted.port))
 
 
 def emptied(run: Run, at: float) -> Run:
