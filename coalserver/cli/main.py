@@ -18,6 +18,7 @@ from coalserver.cli.hosting import hosting_group
 from coalserver.cli.offline import AdminCommand, run
 from coalserver.cli.options import Command, Group, Invocation
 from coalserver.cli.output import error_message, print_error, print_result
+from coalserver.cli.versions import version_group
 from coalserver.cli.world_orders import add_order_commands
 from coalserver.cli.worlds import world_group
 from coalserver.config import Config
@@ -139,6 +140,7 @@ for _command in (
     token_group,
     world_group,
     hosting_group,
+    version_group,
     backup,
     restore,
 ):

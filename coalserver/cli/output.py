@@ -8,9 +8,11 @@ from typing import Any
 
 from coalserver.core.commands.worlds import MAX_SHORT_NAME_LENGTH
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.hosting.version import MAX_JAVA, UNUSABLE
 
-#: By error code; a message for (code, field) comes before that for the code.
-ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
+#: By error code; a message for (code, field, problem) comes before that for (code, field), and this before that for
+#: the code.
+ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str] | tuple[ErrorCode, str, str], str] = {
     ErrorCode.ACCOUNT_NOT_FOUND: "There is no account with this address.",
     ErrorCode.ACCOUNT_INACTIVE: (
         "This account is not active. Activate it with `coalserver account activate EMAIL`."
@@ -31,6 +33,29 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str], str] = {
     ErrorCode.VERSION_NOT_FOUND: "There is no such version.",
     ErrorCode.VERSION_EXISTS: "There is a version {version} already.",
     ErrorCode.VERSION_IN_USE: "World {world} uses it.",
+    ErrorCode.VERSION_CONFIGURED: (
+        "Version {version} is defined in the configuration. Remove it there."
+    ),
+    (ErrorCode.INVALID_REQUEST, "version", "version_name"): (
+        "The name of a version has 1 to 60 characters: A-Z, a-z, 0-9, spaces and . _ + -"
+    ),
+    (ErrorCode.INVALID_REQUEST, "url", "required"): "The address is empty.",
+    (ErrorCode.INVALID_REQUEST, "url", "too_long"): "The address is too long.",
+    (ErrorCode.INVALID_REQUEST, "command", "required"): "The command is empty.",
+    (ErrorCode.INVALID_REQUEST, "command", "too_long"): "The command is too long.",
+    (ErrorCode.INVALID_REQUEST, "sha1", "not_a_hash"): "A SHA-1 has 40 hexadecimal digits.",
+    (ErrorCode.INVALID_REQUEST, "sha256", "not_a_hash"): "A SHA-256 has 64 hexadecimal digits.",
+    (ErrorCode.INVALID_REQUEST, "java", "out_of_range"): (
+        f"A Java version is a number from 1 to {MAX_JAVA}."
+    ),
+    (ErrorCode.INVALID_REQUEST, "ready", "too_long"): "The text of --ready is too long.",
+    (ErrorCode.INVALID_REQUEST, "ready", "not_a_regular_expression"): (
+        "The text of --ready is not a regular expression."
+    ),
+    (ErrorCode.INVALID_REQUEST, "stop", "too_long"): "The text of --stop is too long.",
+    (ErrorCode.INVALID_REQUEST, "stop", "control_characters"): (
+        "The text of --stop has control characters."
+    ),
     ErrorCode.SAVE_NOT_FOUND: "There is no such saved game.",
     ErrorCode.ARCHIVE_REFUSED: "{text}",
     ErrorCode.SHORT_NAME_RESERVED: (
@@ -49,7 +74,14 @@ def error_message(error: DomainError) -> str:
     """Return the message for an error of the domain."""
     if "settings" in error.details:
         return " ".join(setting.text for setting in error.details["settings"])
-    for name in error.details.get("fields", ()):
+    for name, problems in (error.details.get("fields") or {}).items():
+        if UNUSABLE in problems:
+            # A part of a sentence.
+            text = str(error.details["text"])
+            return f"{text[0].upper()}{text[1:]}."
+        for problem in problems:
+            if (error.code, name, problem) in ERROR_MESSAGES:
+                return ERROR_MESSAGES[error.code, name, problem]
         if (error.code, name) in ERROR_MESSAGES:
             return ERROR_MESSAGES[error.code, name]
     if error.code is ErrorCode.ORDER_REFUSED:

@@ -17,6 +17,7 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.version import (
+    UNUSABLE,
     Version,
     VersionKind,
     validate_definition,
@@ -198,4 +199,4 @@ class VersionHosting(Hosting):
 
 def _unusable(field: str, reason: str) -> DomainError:
     """Return the error for a source that cannot be used."""
-    return DomainError(ErrorCode.INVALID_REQUEST, fields={field: ["unusable"]}, text=reason)
+    return DomainError(ErrorCode.INVALID_REQUEST, fields={field: [UNUSABLE]}, text=reason)

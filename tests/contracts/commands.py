@@ -20,8 +20,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "world play": ("mill",), "world pause": ("--all",), "world restart": ("mill",), "world kill": ("mill",),
     "world save": ("mill",), "world console": ("mill",), "world tell": ("mill", "list"),
     "hosting set": ("budget=512", "ports=25566-25570", "ticks=yes"), "hosting show": (),
+    "version add": ("own", "--command", "true", "--no-eula"), "version list": (),
+    "version fetch": ("own",), "version remove": ("own",),
 }  # fmt: skip
-GROUPS = ("game", "account", "token", "world", "hosting")
+GROUPS = ("game", "account", "token", "world", "hosting", "version")
 #: Members of the JSON output that hold texts.
 TEXTS = frozenset({"error", "command"})
 #: A valid value of each setting other than its default, and an invalid one, if there is any.
@@ -246,7 +248,8 @@ async def record_commands(part: Recording, data: str, about: str) -> None:
             step=f"{about}: {name} {' '.join(args)} --json",
         )
         for member in ("api_token", "private_token", "access_token", "client_secret", "code"):
-            if result.status == 0 and isinstance(result.document.get(member), str):
+            found = result.document if isinstance(result.document, dict) else {}
+            if result.status == 0 and isinstance(found.get(member), str):
                 part.placeholders.add(result.document[member], member)
     for name in (
         "game list",
@@ -266,6 +269,7 @@ async def record_commands(part: Recording, data: str, about: str) -> None:
         "world add Again --short-name mill",
         "world add Again --short-name admin", "world agent nothing", "world pair nothing",
         "world play nothing", "world pause mill", "world tell mill list", "hosting set backup_depth=0",
+        "version add own --command none", "version add own --command true --java 0", "version remove own",
         "backup {folder}/{about}.tar", "backup {folder}/{about}.tar",
     ):  # fmt: skip
         args = words.format(folder=part.folder, about=about.replace(" ", "-")).split()
@@ -281,7 +285,7 @@ async def record_usage_errors(part: Recording) -> None:
     for words in ("nothing", "game", "game nothing", "game add", "account add a@example.org", "--prot 1",
         "check --port", "game add x --min y",
                   "token add a@example.org --days 0", "token add a@example.org --scope agent",
-                  "token add a@example.org --days 36501",
+                  "token add a@example.org --days 36501", "version add own", "version add own --from forge",
                   "restore", "restore nothing.tar --data new", "game list --data none", "serve --port x"):  # fmt: skip
         await part.run(*words.split(), "--json")
         result = await part.call(*words.split())

@@ -15,6 +15,8 @@ MAX_STOP_LENGTH = 200
 MAX_URL_LENGTH = 2000
 MAX_COMMAND_LENGTH = 4000
 MAX_JAVA = 99
+#: What is wrong with a source that cannot be used; the error has the reason as `text`.
+UNUSABLE = "unusable"
 #: The ready line is looked for in the beginning of a line.
 MAX_MATCHED_LENGTH = 1000
 
