@@ -8,6 +8,11 @@ from datetime import UTC, datetime
 #: Line breaks, control characters that a terminal would act on, and lone surrogates.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
+#: Sequences that set colours, titles and the cursor of a terminal (ECMA-48): CSI, OSC and other strings, short ones.
+_TERMINAL_CODE = re.compile(
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b[\\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\\\)?|\x1b[ -/]*[0-~]"
+)
+
 #: Runs with letters that show nothing: the blank of Braille, fillers of Hangul, vowels of Khmer.
 _BLANK = re.compile(
     r"\s*[\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U0001d159]"
@@ -20,6 +25,11 @@ _NOTHING = re.compile(r"[\s\u034f\u180b-\u180f\u200c-\u200f\ufe00-\ufe0f\U000e01
 def one_line(text: str) -> str:
     """Return the text with each run of line breaks and control characters replaced by a space."""
     return _CONTROL.sub(" ", text)
+
+
+def without_terminal_codes(text: str) -> str:
+    """Return the text without the sequences that set colours, titles and the cursor of a terminal."""
+    return _TERMINAL_CODE.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def printable(text: str, *, lines: bool = False) -> str:

@@ -53,6 +53,7 @@ JSON_STATUSES = {
     ErrorCode.TOKEN_REQUIRED: 401,
     ErrorCode.INVALID_TOKEN: 403,
     ErrorCode.ACCOUNT_INACTIVE: 403,
+    ErrorCode.ADMIN_REQUIRED: 403,
     ErrorCode.IDEMPOTENCY_KEY_REUSED: 422,
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.TOO_MANY_REQUESTS: 429,
@@ -122,9 +123,13 @@ def render_http_error(status: int, request: web.Request) -> web.StreamResponse:
     return render_page(request, "error.html", {"status": status, "message": message}, status)
 
 
-def render_json_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """Return an error for a script: `{"error"}`, and after an expired form a new CSRF token."""
+def render_json_error(
+    error: DomainError, ctx: RequestContext, message: str = ""
+) -> web.StreamResponse:
+    """Return an error for a script: `{"error"}`, the message as `text`, and after an expired form a new CSRF token."""
     payload = {"error": error.code.value}
+    if message:
+        payload["text"] = message
     if error.code is ErrorCode.INVALID_TOKEN and error.details.get("subject") == "form":
         payload[CSRF_FIELD] = read_browser_cookie(ctx).csrf_token(ctx.now)
     headers = {"Cache-Control": "no-store"}

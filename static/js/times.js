@@ -113,11 +113,12 @@ const functions = {
   moment: formatMoment,
   date_time: formatDateTime,
   clock: (at) => format(localTime(at), "clock"),
+  seconds: (at) => format(localTime(at), "seconds"),
   ago: formatAgo,
   duration: formatDurationSince,
 };
 
-/** Return a time in seconds in a format: "moment", "date_time", "clock", "ago" or "duration". */
+/** Return a time in seconds in a format: "moment", "date_time", "clock", "seconds", "ago" or "duration". */
 export const formatTime = (at, name = "moment") => functions[name](at);
 
 /** Return a time with weekday, date, seconds and zone. */

@@ -11,6 +11,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import Wanted
 from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind
 from coalserver.domain.minecraft.world import WorldStatus
+from coalserver.hosting.segments import ConsoleLine
 from tests.apis.saved_games import SampleSaves
 
 ROOM = MachineFacts(budget=16_000, disk_free=50_000)
@@ -22,6 +23,7 @@ class SampleHosting(SampleSaves):
     def __init__(self, core: Core) -> None:
         super().__init__(core)
         self.machine = ROOM
+        self.console_lines: list[ConsoleLine] = []
 
     @property
     def enabled(self) -> bool:
@@ -29,6 +31,15 @@ class SampleHosting(SampleSaves):
 
     async def facts(self, run: Run, *, starts: bool) -> MachineFacts:
         return self.machine
+
+    async def console(
+        self, world_id: int, after: int | None, size: int
+    ) -> tuple[list[ConsoleLine], int]:
+        lines = self.console_lines
+        found = (
+            lines[-size:] if after is None else [one for one in lines if one.number > after][:size]
+        )
+        return found, found[-1].number if found else after or 0
 
 
 def sample_version(name: str = "1.7.4", **kwargs: object) -> Version:

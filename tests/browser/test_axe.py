@@ -70,6 +70,7 @@ ADMIN_PATHS = (
     "/admin/servers/2/saves",
     f"/admin/servers/2/saves/{SAVE}/restore",
     f"/admin/servers/2/saves/{SAVE}/remove",
+    "/admin/servers/2/console",
     "/servers/ours/pause",
     "/servers/ours/restart",
     "/servers/ours/kill",
@@ -91,7 +92,7 @@ ADMIN_PATHS = (
     "/admin/users/99",
 )
 #: Pages with a connection state.
-LIVE = ("/", "/servers/mill", "/servers/mill/chats")
+LIVE = ("/", "/servers/mill", "/servers/mill/chats", "/servers/ours", "/admin/servers/2/console")
 #: Routes that are no pages: files, pictures, documents, events and redirects.
 NO_PAGES = re.compile(
     r"/mc/|/\.well-known/.*$|.*/\{kind\}$|.*/events$|/oauth/v1/(test|register|clients/.*)$"

@@ -18,7 +18,7 @@ __all__ = ["admin"]
 #: Formats moments with the module of the page; `since` is that of the period that a moment ends.
 FORMAT = """async ([moments, since]) => {
     const times = await import("/static/js/times.js");
-    const names = ["moment", "date_time", "clock", "ago", "duration"];
+    const names = ["moment", "date_time", "clock", "seconds", "ago", "duration"];
     return moments.map((at) => [
         ...names.map((name) => times.formatTime(at, name)),
         times.formatFull(at), times.formatEnd(at, since), times.dayOf(at)[1], times.isoTime(at),
@@ -60,7 +60,7 @@ async def test_scripts_format_times_as_the_server_does(visit, locale):
         clock = Clock(languages()[locale[:2]], zone, now)
         since = now - 3600
         expected = [
-            [*(clock.text(at, name) for name in ("moment", "date_time", "clock", "ago", "duration")),
+            [*(clock.text(at, name) for name in ("moment", "date_time", "clock", "seconds", "ago", "duration")),
              clock.full(at), clock.end(at, since), clock.day(at), clock.iso(at)]
             for at in moments
         ]  # fmt: skip

@@ -15,7 +15,7 @@ BACKUP = "coalserver-20260101T000000Z.tar"
 #: Forms that add or change something, and take nothing away.
 HARMLESS = re.compile(
     r"/logout|/profile|/profile/(password|claim|tokens)"
-    r"|/admin/users/\d+(/activate)?|/admin/server_create(_gce)?|/admin/servers/\d+(/pair|/command|/gce(/further)?|/saves(/upload|/[^/]+/(pin|note))?)?"
+    r"|/admin/users/\d+(/activate)?|/admin/server_create(_gce)?|/admin/servers/\d+(/pair|/command|/console|/gce(/further)?|/saves(/upload|/[^/]+/(pin|note))?)?"
     r"|/servers/[a-z]+/(play|save|chats|screenshots)"
     r"|/admin/games|/admin/backups(/upload|/[^/]+/download)?"
 )

@@ -26,6 +26,7 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/servers/{}/pair": {},
     "/admin/servers/{}/secret": {},
     "/admin/servers/{}/command": {"command": "list"},
+    "/admin/servers/{}/console": {"command": "list"},
     "/admin/servers/{}/deactivate": {},
     "/admin/games": {"tag": "chess", "name": "Chess", "min": "2", "max": "2", "open": "1"},
     "/admin/games/noughts/rotate": {},

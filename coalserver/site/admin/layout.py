@@ -15,6 +15,8 @@ from coalserver.site.errors import (
     error_message,
     error_page,
     render_http_error,
+    render_json_error,
+    wants_json,
     with_errors_shown,
 )
 from coalserver.site.worlds.context import world_words
@@ -125,7 +127,9 @@ def confirm_page(
 
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
-    """Return the response to a caller without access, or a 404 for any other error."""
+    """Return the response to a caller without access, or a 404 for any other error; JSON for a script."""
+    if wants_json(ctx):
+        return render_json_error(error, ctx)
     return render_access_error(error, ctx, "/admin") or render_http_error(404, ctx.request)
 
 

@@ -14,6 +14,7 @@ from coalserver.core.queries.worlds import active_worlds, online_visitors
 from coalserver.site.admin import (
     backups,
     bans,
+    console,
     games,
     hosted_worlds,
     rooms,
@@ -26,7 +27,7 @@ from coalserver.site.admin.layout import get, render_admin_page
 from coalserver.site.admin.messages import ACTION_MESSAGES
 from coalserver.web.context import RequestContext
 
-MODULES = (users, worlds, hosted_worlds, saves, games, rooms, bans, system, backups)
+MODULES = (users, worlds, hosted_worlds, console, saves, games, rooms, bans, system, backups)
 #: Audit entries, and pending accounts, on the overview.
 OVERVIEW_ROWS = 8
 

@@ -65,7 +65,7 @@ class Clock:
         return self.date_time(at)
 
     def text(self, at: float, name: str) -> str:
-        """Return a time in a format: `moment` (as `__call__`), `date_time`, `clock`, `ago` or `duration`."""
+        """Return a time in a format: `moment` (as `__call__`), `date_time`, `clock`, `seconds`, `ago` or `duration`."""
         return str(getattr(self, name)(at))
 
     def moment(self, at: float) -> str:
@@ -79,6 +79,10 @@ class Clock:
     def clock(self, at: float) -> str:
         """Return the time of the day, such as `14:05`."""
         return self._format(self._local_time(at), "clock")
+
+    def seconds(self, at: float) -> str:
+        """Return the time of the day with seconds, such as `14:05:33`."""
+        return self._format(self._local_time(at), "seconds")
 
     def ago(self, at: float) -> str:
         """Return a time of the last hour as `5 min ago`, and others as `__call__` does."""
@@ -211,6 +215,7 @@ def _patterns(locale: Locale) -> Mapping[str, str]:
     }
     return {
         "clock": clock,
+        "seconds": seconds,
         "this_year": joined.format(clock, skeletons["MMMd"]),
         "date": skeletons["yMMMd"],
         "date_time": joined.format(clock, skeletons["yMMMd"]),

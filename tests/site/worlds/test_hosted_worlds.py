@@ -60,7 +60,7 @@ async def test_state_has_its_text_on_all_pages(test_app, ann, status, percent, e
     assert (await state_of(ann))["words"] == english
     assert (await state_of(ann, Accept_Language="de"))["words"] == german
     root = await make_admin(test_app)
-    for path in ("/", "/servers/ours", "/admin/servers", f"/admin/servers/{world.id}"):
+    for path in ("/", "/servers/ours", "/admin/servers", f"/admin/servers/{world.id}/gce"):
         assert english in words(await root.get(path)), path
         assert german in words(await root.get(path, Accept_Language="de")), path
 
