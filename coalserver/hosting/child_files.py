@@ -10,26 +10,25 @@ import stat
 from pathlib import Path
 from typing import IO
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-#: Without O_NONBLOCK a pipe that nobody writes to would be waited for.
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-
 
 def open_regular(folder: Path, name: str | Path) -> IO[bytes]:
     """Open a regular file below a folder of a world, such as `logs/latest.log`. Raises OSError.
 
     `name` is relative. The folder itself may not be a link either.
     """
+    in_folder = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+    in_file = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     parts = Path(name).parts
     if not parts or ".." in parts or Path(name).is_absolute():
         raise OSError(0, "it is not a name below the folder")
-    above = os.open(folder, _FOLDER)
+    above = os.open(folder, in_folder)
     try:
         for part in parts[:-1]:
-            below = os.open(part, _FOLDER, dir_fd=above)
+            below = os.open(part, in_folder, dir_fd=above)
             os.close(above)
             above = below
-        descriptor = os.open(parts[-1], _FILE, dir_fd=above)
+        descriptor = os.open(parts[-1], in_file, dir_fd=above)
     finally:
         os.close(above)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

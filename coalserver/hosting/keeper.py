@@ -38,17 +38,22 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import fcntl
 import functools
 import json
 import os
 import re
-import resource
 import select
 import signal
 import socket
 import sys
 import time
+
+try:
+    import fcntl
+    import resource
+except ImportError:
+    # Not Linux: nothing is hosted there, but coalserver imports this module.
+    pass
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,9 +96,9 @@ TERM_SECONDS = 15.0
 #: The environment of a child has these variables and no others.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "JAVA_HOME")
 
-IGNORED_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+IGNORED_SIGNALS = ("SIGHUP", "SIGINT", "SIGQUIT")
 #: Signals that have another effect in the keeper than in a new program.
-CHILD_SIGNALS = (*IGNORED_SIGNALS, signal.SIGTERM, signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ)
+CHILD_SIGNALS = (*IGNORED_SIGNALS, "SIGTERM", "SIGCHLD", "SIGPIPE", "SIGXFSZ")
 
 PR_SET_PDEATHSIG, PR_SET_NAME, PR_SET_CHILD_SUBREAPER = 1, 15, 36
 
@@ -653,8 +658,8 @@ def check_earlier_child(state: dict[str, Any] | None) -> None:
 def become_child(spec: dict[str, Any], keeper: int, go: int, pipes: tuple[int, int, int]) -> None:
     """Turn the forked process into the child. Returns only by an exception."""
     # What Python or the keeper ignores would stay ignored.
-    for number in CHILD_SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
+    for name in CHILD_SIGNALS:
+        signal.signal(signal.Signals[name], signal.SIG_DFL)
     os.setsid()
     if os.read(go, 1) != b"g":
         raise OSError(errno.ECANCELED, "the keeper ended")
@@ -825,8 +830,8 @@ class Keeper:
     def _watch_signals(self) -> None:
         reading, writing = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        for number in IGNORED_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        for name in IGNORED_SIGNALS:
+            signal.signal(signal.Signals[name], signal.SIG_IGN)
         for number in (signal.SIGCHLD, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -27,6 +27,8 @@ from coalserver.hosting.processes import (
     wait_for_end,
 )
 
+#: Whether this system has what keepers need.
+SUPPORTED = sys.platform == "linux"
 #: PATH of hosted worlds.
 PROGRAM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LOG_NAME = "keeper.log"
@@ -195,7 +197,12 @@ class RunState:
 
 
 def read_run(folder: Path) -> RunState | None:
-    """Return the last run in a `run` folder, or None if there was none. A damaged state counts as none."""
+    """Return the last run in a `run` folder, or None if there was none. A damaged state counts as none.
+
+    A state from another system, as in a copied folder, says nothing about processes of this one.
+    """
+    if not SUPPORTED:
+        return None
     document = keeper.read_state(str(folder / keeper.STATE))
     try:
         return RunState.load(document) if document else None

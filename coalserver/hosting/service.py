@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import pwd
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -29,6 +28,7 @@ from coalserver.domain.minecraft.hosting.settings import SettingBounds
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run
 from coalserver.domain.minecraft.visitor import ConsoleCommand
 from coalserver.domain.minecraft.world import World
+from coalserver.hosting import keeper_client
 from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.measuring import Measuring
@@ -64,6 +64,10 @@ class WorldHosting(VersionHosting):
     """Hosting of worlds on this machine."""
 
     def __init__(self, core: Core, options: HostingOptions) -> None:
+        #: Worlds are to be hosted, and this system cannot.
+        self._is_unsupported = options.enabled and not keeper_client.SUPPORTED
+        if self._is_unsupported:
+            options = replace(options, enabled=False)
         super().__init__(core, options)
         self._context = HostingContext(
             core,
@@ -95,6 +99,8 @@ class WorldHosting(VersionHosting):
 
         Call it before the server listens. Raises OperatorError.
         """
+        if self._is_unsupported:
+            log.warning("World hosting needs Linux; it is switched off.")
         await self._define_versions()
         self._context.user = find_user(self._options)
         await asyncio.to_thread(self._context.catalog.store.delete_parts)
@@ -345,11 +351,13 @@ def _stop_for(trouble: Trouble) -> Callable[[Run, float], Run]:
 
 def find_user(options: HostingOptions) -> tuple[int, int] | None:
     """Return the ids of the user and group as whom worlds run, or None: as coalserver does. Raises OperatorError."""
-    if not options.user:
+    if not (options.user and options.enabled):
         return None
     if os.geteuid() != 0:
         log.warning("hosting_user is not used: only root can run worlds as another user.")
         return None
+    import pwd
+
     try:
         entry = pwd.getpwnam(options.user)
     except KeyError:

@@ -1,6 +1,5 @@
 """The data directory: its lock, its paths and its key files."""
 
-import fcntl
 import hashlib
 import os
 import re
@@ -10,6 +9,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:
+    # Windows: the data directory refuses to open.
+    fcntl = None  # type: ignore[assignment]
 
 from coalserver.media.files import sync_directory, write_private
 from coalserver.storage.sqlite.key_files import (
@@ -238,6 +243,8 @@ class DataDirectory:
 
     def _open_locked(self) -> int:
         """Return a descriptor of the locked lock file. Raises DataDirectoryLocked."""
+        if fcntl is None:
+            raise OperatorError("coalserver cannot lock its data directory on this system.")
         path = self.path / "lock"
         while True:
             self._create()

@@ -1,7 +1,7 @@
 """What the process of a world puts in the place of its files is neither followed nor waited for."""
 
 import os
-import socket
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,11 +31,6 @@ def files(tmp_path: Path) -> WorldFiles:
     return files
 
 
-def bind_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-
-
 #: What may lie in the place of a file, by its path and the path of the key.
 OBSTACLES: dict[str, Callable[[Path, Path], object]] = {
     "link": lambda path, secret: path.symlink_to(secret),
@@ -44,7 +39,7 @@ OBSTACLES: dict[str, Callable[[Path, Path], object]] = {
     "link to itself": lambda path, secret: path.symlink_to(path),
     "device": lambda path, secret: path.symlink_to("/dev/zero"),
     "pipe": lambda path, secret: os.mkfifo(path),
-    "socket": lambda path, secret: bind_socket(path),
+    "socket": lambda path, secret: os.mknod(path, stat.S_IFSOCK | 0o600),
 }
 
 

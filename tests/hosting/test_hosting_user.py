@@ -97,9 +97,12 @@ async def add_jar_world(worlds: Worlds, top: Path, minecraft: str) -> int:
     (top / "java").chmod(0o755)
     jar = top / "server.jar"
     jar.write_bytes(make_jar(version={"id": minecraft, "java_version": 17}))
+
+    async def add(version: Version) -> Version:
+        return await worlds.core.execute(add_version, version=version)
+
     version = Version(0, "jar", VersionKind.JAR, 0.0)
-    version = await worlds.core.execute(add_version, version=version)
-    await worlds.hosting._context.catalog.add_jar(version, jar)
+    await worlds.hosting.catalog.add_jar(version, jar, add)
     await worlds.core.execute(set_properties, world_id=world, changes={"version": "jar"})
     return world
 

@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import struct
+import threading
 import zipfile
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -154,6 +155,7 @@ class JarStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._sharing = threading.Lock()
 
     def path(self, sha256: str) -> Path:
         """Return the path of a jar by its hash."""
@@ -196,9 +198,11 @@ class JarStore:
         The log settings may lie where the user of a world may not read, and without them an old server would run
         unprotected. Raises DISK.
         """
-        with _disk_errors():
+        with _disk_errors(), self._sharing:
             for name in LOG_SETTINGS:
-                write_private(self.folder / name, (log_settings / name).read_bytes())
+                copy, content = self.folder / name, (log_settings / name).read_bytes()
+                if not (copy.is_file() and copy.read_bytes() == content):
+                    write_private(copy, content)
             for path, mode in (
                 (self.folder, 0o710),
                 (jar.path, 0o640),
