@@ -319,6 +319,23 @@ async def writing(part: Part, names: dict[str, str]) -> None:
         for bearer in (names["token"], names["jennifer"]):
             await part.request("POST", f"{SERVERS}/{names['brave']}/queue/{verb}", token=bearer)
     await part.request("GET", f"{SERVERS}/{names['brave']}/hosting", token=names["jennifer"])
+    await saved_games(part, names)
+
+
+async def saved_games(part: Part, names: dict[str, str]) -> None:
+    saves = f"{SERVERS}/{names['brave']}/saves"
+    unknown = f"{saves}/20260101T000000Z-manual"
+    for bearer in (names["token"], names["jennifer"], ""):
+        await part.request("GET", saves, token=bearer)
+        await part.request("POST", saves, {"file": "x"}, token=bearer)
+        for method in ("GET", "DELETE"):
+            await part.request(method, unknown, token=bearer)
+        await part.request("POST", unknown, {"pinned": True, "note": "x"}, token=bearer)
+        await part.request("POST", f"{unknown}/restore", token=bearer)
+    form = multipart(b"no zip", kind="application/zip")
+    await part.request("POST", saves, form, token=names["token"])
+    await part.request("POST", unknown, {"note": "x" * 101}, token=names["token"])
+    await part.request("GET", f"{SERVERS}/{names['world']}/saves", token=names["token"])
 
 
 async def agents(part: Part, names: dict[str, str]) -> None:

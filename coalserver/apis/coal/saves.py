@@ -1,0 +1,150 @@
+"""Saved games of hosted servers, for admins (hosting.md, 9)."""
+
+import asyncio
+import errno
+from typing import Any
+
+from aiohttp import web
+
+from coalserver.apis.coal.auth import admin
+from coalserver.apis.coal.hosting import hosted_world_in_path
+from coalserver.apis.coal.params import LenientBoolean, LineField, read_params
+from coalserver.apis.coal.render import JsonObject, render_time
+from coalserver.apis.coal.servers import SERVER_PATH
+from coalserver.core.commands.hosting import refuse
+from coalserver.core.hosting import Hosting, ShownSave
+from coalserver.core.queries.hosting import get_run, get_settings
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode
+from coalserver.domain.minecraft.slugs import slugify_short_name
+from coalserver.domain.minecraft.world import World
+from coalserver.web.api import Route
+from coalserver.web.context import RequestContext
+from coalserver.web.downloads import attachment
+from coalserver.web.responses import json_response, no_content, raw_response
+from coalserver.web.schemas import RequestSchema
+from coalserver.web.uploads import save_upload
+
+SAVES = SERVER_PATH + "/saves"
+SAVE_PATH = SAVES + "/{save}"
+MAX_NOTE_LENGTH = 100
+UNSUPPORTED_UPLOAD = "The body must be a multipart form with the field file."
+ZIP = "application/zip"
+DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+
+
+class SaveSchema(RequestSchema):
+    """What can be changed of a saved game."""
+
+    pinned = LenientBoolean()
+    note = LineField(MAX_NOTE_LENGTH)
+
+
+CHANGE_SAVE = SaveSchema()
+
+
+def render_save(save: ShownSave) -> JsonObject:
+    """Return a saved game; `size` are the bytes of its zip file."""
+    return {
+        "id": save.id,
+        "made": render_time(save.made),
+        "size": save.size,
+        "kind": str(save.kind),
+        "version": save.version,
+        "pinned": save.pinned,
+        "after_kill": save.after_kill,
+        "note": save.note,
+    }
+
+
+async def list_saves(ctx: RequestContext) -> web.StreamResponse:
+    """Return all saved games of a hosted world, newest first."""
+    world = hosted_world_in_path(ctx)
+    saves = await ctx.app.service(Hosting).saves(world.id)
+    return json_response({"saves": [render_save(save) for save in saves]})
+
+
+async def download_save(ctx: RequestContext) -> web.StreamResponse:
+    """Return the zip file of a saved game, or a range of it. A HEAD is no download for the audit log."""
+    world, hosting = hosted_world_in_path(ctx), ctx.app.service(Hosting)
+    save_id = ctx.path["save"]
+    headers = {
+        "Content-Disposition": file_name(world),
+        "Content-Type": ZIP,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if ctx.request.method == "HEAD":
+        for save in await hosting.saves(world.id):
+            if save.id == save_id:
+                lengths = {"Content-Length": str(save.size), "Accept-Ranges": "bytes"}
+                return web.StreamResponse(headers={**headers, **lengths})
+        raise DomainError(ErrorCode.SAVE_NOT_FOUND)
+    path = await hosting.download_save(world.id, save_id, ctx.caller.account_id)
+    return web.FileResponse(path, headers=headers)
+
+
+async def upload_save(ctx: RequestContext) -> web.StreamResponse:
+    """Make a saved game of a zip file, the field `file` of a form; 201 once it was checked and stored."""
+    world, hosting = hosted_world_in_path(ctx), ctx.app.service(Hosting)
+    path = await hosting.upload_path(world.id)
+    try:
+        limit = ctx.core.query(get_settings).world_limit << 20
+        await save_upload(ctx.request, limit, lambda _: None, path)
+        save = await hosting.upload_save(world.id, path, ctx.caller.account_id)
+    except web.HTTPUnsupportedMediaType:
+        return json_response({"errors": UNSUPPORTED_UPLOAD}, 415)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            await refuse_full_disk(ctx, world)
+        raise
+    finally:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+    return json_response(render_save(save), 201)
+
+
+async def change_save(ctx: RequestContext) -> web.StreamResponse:
+    """Pin a saved game or unpin it, or write its note; return it."""
+    world = hosted_world_in_path(ctx)
+    changes = await read_params(ctx, CHANGE_SAVE)
+    hosting = ctx.app.service(Hosting)
+    save = await hosting.change_save(world.id, ctx.path["save"], ctx.caller.account_id, **changes)
+    return json_response(render_save(save))
+
+
+async def remove_save(ctx: RequestContext) -> web.StreamResponse:
+    """Delete a saved game."""
+    world = hosted_world_in_path(ctx)
+    await ctx.app.service(Hosting).remove_save(world.id, ctx.path["save"], ctx.caller.account_id)
+    return no_content()
+
+
+async def restore_save(ctx: RequestContext) -> web.StreamResponse:
+    """Begin to restore a saved game; 202. It is over when orders are no longer refused for it."""
+    world = hosted_world_in_path(ctx)
+    await ctx.app.service(Hosting).restore_save(world.id, ctx.path["save"], ctx.caller.account_id)
+    return raw_response(b"", 202)
+
+
+def file_name(world: World) -> str:
+    """Return a Content-Disposition with the name of a world's saved game."""
+    plain = world.short_name or slugify_short_name(world.name) or str(world.id)
+    return attachment(world.short_name or world.name, ".zip", plain)
+
+
+async def refuse_full_disk(ctx: RequestContext, world: World) -> Any:
+    """Raise ORDER_REFUSED with what is free on the disk."""
+    run = ctx.core.query(get_run, world_id=world.id)
+    facts = await ctx.app.service(Hosting).facts(run, starts=False)
+    kept = ctx.core.query(get_settings).disk_free
+    refuse(RefusalCode.DISK, free=str(facts.disk_free), kept=str(kept))
+
+
+ROUTES = (
+    Route("GET", SAVES, list_saves, auth=admin),
+    Route("POST", SAVES, upload_save, auth=admin),
+    Route("GET", SAVE_PATH, download_save, auth=admin),
+    Route("POST", SAVE_PATH, change_save, auth=admin),
+    Route("DELETE", SAVE_PATH, remove_save, auth=admin),
+    Route("POST", SAVE_PATH + "/restore", restore_save, auth=admin),
+)
