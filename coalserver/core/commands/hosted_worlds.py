@@ -123,7 +123,7 @@ def _apply(uow: UnitOfWork, actor: int, world_id: int, changes: Changes) -> None
     properties = {name: value for name, value in changes.items() if name in PROPERTIES}
     if properties:
         set_properties(uow, world_id=world_id, changes=properties, actor_id=actor)
-    allowed = changes.get("members_may_start", "wake_on_connect")
+    allowed = changes.get("members_may_start")
     if allowed is not None:
         set_members_may_start(uow, world_id=world_id, allowed=bool(allowed))
     wakes = changes.get("wake_on_connect")

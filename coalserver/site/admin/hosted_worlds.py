@@ -63,7 +63,7 @@ REQUIRED = {VERSION: "no_version", "memory": "invalid_value", "idle_timeout": "i
 NAME, SHORT_NAME = Name(low=1, high=100), Text(high=60)
 CHECKBOXES = frozenset(
     name for name, kind in PROPERTIES.items() if isinstance(kind, BooleanProperty)
-) | {"public", "members_may_start"}
+) | {"public", "members_may_start", "wake_on_connect"}
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 Typed = Mapping[str, str]
@@ -243,15 +243,18 @@ def read_new(typed: Typed) -> Values:
         wrong[EULA] = ["no_eula"]
     values: Values = {}
     try:
-        values = read_changes(typed, {**effective_properties(b"{}"), "members_may_start": False})
+        values = read_changes(
+            typed,
+            {**effective_properties(b"{}"), "members_may_start": False, "wake_on_connect": False},
+        )
     except DomainError as error:
         wrong |= error.details["fields"]
     if "name" not in values:
         wrong["name"] = ["invalid_value"]
     if wrong:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields=wrong)
-    # The page asks for neither of them.
-    for name in ("public", "members_may_start"):
+    # The page asks for none of them.
+    for name in ("public", "members_may_start", "wake_on_connect"):
         values.pop(name, None)
     return values
 

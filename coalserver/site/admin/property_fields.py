@@ -240,7 +240,7 @@ def field_messages(
     for name, problems in (error.details.get("fields") or {}).items():
         further = name == "file" or name.startswith("file.")
         if not (further or name in PROPERTIES or name in ("name", "short_name", "public")
-                or name == "members_may_start"):  # fmt: skip
+                or name in ("members_may_start", "wake_on_connect")):  # fmt: skip
             return {}
         problem = str(problems[0]) if problems else ""
         text = _message(name, problem, language, current or {})

@@ -76,6 +76,20 @@ def test_edit_changes_what_is_different_and_records_it(table):
     assert edit(table, world, **changes) == [] and len(audit(table)) == len(before) + 5
 
 
+def test_options_stay_as_they_are_until_they_are_changed(table):
+    world = create(table, members_may_start=False)
+    assert (values(table, world)["members_may_start"], values(table, world)["wake_on_connect"]) == (
+        False,
+        False,
+    )
+    assert edit(table, world, wake_on_connect=True) == ["wake_on_connect"]
+    edit(table, world, motd="other")
+    found = values(table, world)
+    assert (found["members_may_start"], found["wake_on_connect"]) == (False, True)
+    assert edit(table, world, wake_on_connect=False) == ["wake_on_connect"]
+    assert audit(table)[-1] == ("properties_set", "wake_on_connect")
+
+
 def test_value_that_was_changed_meanwhile_is_not_replaced(table):
     world = create(table, motd="one", **{"file.a": "1"})
     seen = values(table, world)

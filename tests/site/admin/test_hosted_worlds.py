@@ -177,7 +177,7 @@ async def test_world_is_edited(test_app, browser, world):
     entries = done(test_app)
     answer = await fill(
         browser, path(world), name="New", short_name="new", public="1", members_may_start=None,
-        memory="6G", difficulty="3", white_list="1", spawn_npcs=None, server_port="25575",
+        memory="6G", difficulty="3", white_list="1", wake_on_connect="1", spawn_npcs=None, server_port="25575",
         motd="", eula_agree=None,
     )  # fmt: skip
     assert answer.status == 302
@@ -187,6 +187,7 @@ async def test_world_is_edited(test_app, browser, world):
             **{"name": "New", "short_name": "new", "public": True, "members_may_start": False},
             **{"memory": "6G", "difficulty": 3, "white_list": True, "spawn_npcs": False},
             **{"server_port": 25575, "motd": "", "eula_agree": False},
+            **{"wake_on_connect": True},
         }.items()
     )
     actions = [action for action, *_ in done(test_app)[len(entries) :]]
