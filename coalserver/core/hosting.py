@@ -22,6 +22,7 @@ from coalserver.core.queries.hosting import all_versions, get_run, worlds_with_v
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.hosting.crash import Crash
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.settings import SettingBounds, parse_settings
@@ -179,6 +180,10 @@ class Hosting:
         Without `after` they are the newest ones.
         """
         return [], after or 0
+
+    async def crash(self, world_id: int) -> Crash | None:
+        """Return the last failure of a world's process, or None if a person has started the world since."""
+        return None
 
     async def send_command(self, world_id: int, text: str, actor: int) -> None:
         """Send a command to the console of a running world, and record it in the audit log.

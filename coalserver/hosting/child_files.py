@@ -16,25 +16,38 @@ def open_regular(folder: Path, name: str | Path) -> IO[bytes]:
 
     `name` is relative. The folder itself may not be a link either.
     """
-    in_folder = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
     in_file = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    parts = Path(name).parts
-    if not parts or ".." in parts or Path(name).is_absolute():
+    path = Path(name)
+    if not path.parts or path.name == "..":
         raise OSError(0, "it is not a name below the folder")
-    above = os.open(folder, in_folder)
+    above = open_folder(folder, path.parent)
     try:
-        for part in parts[:-1]:
-            below = os.open(part, in_folder, dir_fd=above)
-            os.close(above)
-            above = below
-        descriptor = os.open(parts[-1], in_file, dir_fd=above)
+        descriptor = os.open(path.name, in_file, dir_fd=above)
     finally:
         os.close(above)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(0, "it is not a file")
     return os.fdopen(descriptor, "rb")
+
+
+def open_folder(folder: Path, name: str | Path = "") -> int:
+    """Return the descriptor of a folder, or of one below it such as `logs`; the caller closes it. Raises OSError.
+
+    `name` is relative. No part of it may be a link, nor the folder itself.
+    """
+    if ".." in Path(name).parts or Path(name).is_absolute():
+        raise OSError(0, "it is not a name below the folder")
+    in_folder = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    above = os.open(folder, in_folder)
+    for part in Path(name).parts:
+        try:
+            below = os.open(part, in_folder, dir_fd=above)
+        finally:
+            os.close(above)
+        above = below
+    return above
 
 
 def read_regular(folder: Path, name: str | Path, limit: int) -> bytes | None:

@@ -189,3 +189,12 @@ class Console:
         lines = [line for line in read if line.number <= stored]
         following = lines[-1].number if lines else after
         return [line for line in lines if line.number not in self._hidden], following
+
+    async def lines_before(self, at: float, count: int) -> list[ConsoleLine]:
+        """Return the last lines that were written up to a time, `count` at most."""
+        stored = self.stored
+        async with self._viewing:
+            # Some of them may be hidden.
+            read = await asyncio.to_thread(self._view.before, at, 2 * count)
+        shown = (one for one in read if one.number <= stored and one.number not in self._hidden)
+        return list(shown)[-count:]

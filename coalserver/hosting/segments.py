@@ -3,8 +3,10 @@
 The format is described in `keeper`. Everything here blocks; call it in a thread.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from coalserver.hosting.keeper import SEGMENT_NAME, first_number
@@ -72,6 +74,16 @@ class ConsoleReader:
             )
         return lines
 
+    def before(self, at: float, limit: int) -> list[ConsoleLine]:
+        """Return the last `limit` lines that were written up to a time, in order."""
+        lines: list[ConsoleLine] = []
+        for segment in reversed(self._segments()):
+            found = deque(_until(segment, at), maxlen=limit)
+            lines = [*found, *lines][-limit:]
+            if len(lines) >= limit:
+                break
+        return lines
+
     def last_number(self) -> int:
         """Return the number of the newest whole line, 0 if there is none."""
         segments = self._segments()
@@ -134,6 +146,18 @@ class ConsoleReader:
                 break
         self._position = _Position(segment.ordinal, number, offset)
         return lines
+
+
+def _until(segment: _Segment, at: float) -> Iterator[ConsoleLine]:
+    """Yield the lines of a segment up to the first that was written after a time."""
+    previous_at = 0.0
+    # The first line of a segment is its header.
+    for index, data in enumerate(islice(_whole_lines(segment.path, 0), 1, None)):
+        line = _parse(segment.first + index, data, previous_at)
+        if line.at > at:
+            return
+        previous_at = line.at
+        yield line
 
 
 def _size(path: Path) -> int:

@@ -16,6 +16,7 @@ from coalserver.core.queries.hosting import all_hosted_worlds, get_run
 from coalserver.domain.audit import TIME
 from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.hosting import transitions
+from coalserver.domain.minecraft.hosting.crash import Crash, failed_at, reports_since
 from coalserver.domain.minecraft.hosting.hosted_world import (
     BEFORE_PROCESS,
     UP,
@@ -31,6 +32,7 @@ from coalserver.domain.minecraft.world import World
 from coalserver.hosting import keeper_client
 from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.context import HostingContext
+from coalserver.hosting.crash_report import find_reports
 from coalserver.hosting.measuring import Measuring
 from coalserver.hosting.nightly import NightlySaves
 from coalserver.hosting.offline import setting_bounds
@@ -40,6 +42,7 @@ from coalserver.hosting.saving import SavingService
 from coalserver.hosting.segments import ConsoleLine
 from coalserver.hosting.version_hosting import VersionHosting
 from coalserver.hosting.wake import Doors, find_sleeping_worlds
+from coalserver.hosting.world_files import WorldFiles
 from coalserver.hosting.world_process import WorldProcess
 from coalserver.hosting.world_task import WorldTask
 from coalserver.storage.data_directory import OperatorError
@@ -52,6 +55,8 @@ MEASURE_SECONDS = 10.0
 RECOVER_SECONDS = 5.0
 #: After a failure of a world's task it starts anew.
 RETRY_SECONDS = 5.0
+#: Last lines of a process that has crashed.
+CRASH_LINES = 20
 #: What restores have replaced is looked at this often.
 CLEAN_SECONDS = 86_400.0
 #: Seconds for which tasks may take to leave their worlds to the keepers.
@@ -313,6 +318,17 @@ class WorldHosting(VersionHosting):
         if world is None:
             return [], after or 0
         return await world.console.lines(after, size)
+
+    async def crash(self, world_id: int) -> Crash | None:
+        hosted = self._core.query(get_run, world_id=world_id).hosted
+        at = failed_at(hosted)
+        if at is None:
+            return None
+        folder = WorldFiles(self._options.folder, world_id).server
+        files = await asyncio.to_thread(find_reports, folder, reports_since(hosted, at), at)
+        world = self._worlds.get(world_id)
+        lines = [] if world is None else await world.console.lines_before(at, CRASH_LINES)
+        return Crash(at, files, lines)
 
     def process(self, world_id: int) -> WorldProcess | None:
         """Return the process of a world, or None if it has none."""

@@ -7,6 +7,7 @@ from coalserver.core.commands.hosting_settings import add_version, agree_to_eula
 from coalserver.core.engine import Core
 from coalserver.core.queries.hosting import get_run
 from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.minecraft.hosting.crash import Crash
 from coalserver.domain.minecraft.hosting.hosted_world import Wanted
 from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind
@@ -24,6 +25,7 @@ class SampleHosting(SampleSaves):
         super().__init__(core)
         self.machine = ROOM
         self.console_lines: list[ConsoleLine] = []
+        self.last_crash: Crash | None = None
 
     @property
     def enabled(self) -> bool:
@@ -31,6 +33,9 @@ class SampleHosting(SampleSaves):
 
     async def facts(self, run: Run, *, starts: bool) -> MachineFacts:
         return self.machine
+
+    async def crash(self, world_id: int) -> Crash | None:
+        return self.last_crash
 
     async def console(
         self, world_id: int, after: int | None, size: int

@@ -3,21 +3,20 @@
 Prescribed by hosting.md, section 7. Without scripts the page has the newest lines, and a command leads back to it.
 """
 
-import re
 from typing import Any
 
 from aiohttp import web
 
 from coalserver.core.commands.worlds import MAX_COMMAND_LENGTH
-from coalserver.core.hosting import Hosting, ShownLine
+from coalserver.core.hosting import Hosting
 from coalserver.core.queries.worlds import get_world
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
-from coalserver.domain.text import printable, without_terminal_codes
 from coalserver.site.access import render_access_error, require_admin, world_path
 from coalserver.site.admin.layout import render_admin_page
 from coalserver.site.admin.messages import ERROR_MESSAGES, NOT_FOUND_CODES
 from coalserver.site.errors import add_retry_after, error_message, render_json_error, wants_json
+from coalserver.site.worlds.console_lines import shown_line
 from coalserver.site.worlds.context import world_words
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
@@ -28,15 +27,9 @@ from coalserver.web.responses import json_response
 
 #: Lines of a page, and of one response to its script.
 PAGE_LINES, BATCH_LINES = 200, 500
-#: Characters of a line that are shown; a line has up to 64 KiB.
-MAX_SHOWN = 2_000
-TAB_WIDTH = 4
 MAX_DIGITS = 18
 SUCCESS_MESSAGES = {"told": ("console", N_("Command sent."))}
 TOO_LONG = N_("A command has up to {maximum} characters.")
-#: The level of a line stands in its header.
-LEVEL = re.compile(r"[\[/ ](WARN(?:ING)?|ERROR|SEVERE|FATAL)[\]: ]")
-HEADER_LENGTH = 80
 
 
 class CommandSchema(FormSchema):
@@ -54,19 +47,6 @@ def hosted_world(ctx: RequestContext) -> World:
     if not world.hosted:
         raise DomainError(ErrorCode.WORLD_NOT_FOUND)
     return world
-
-
-def shown_line(line: ShownLine) -> dict[str, Any]:
-    """Return a line for templates and scripts: `number`, `at` (unixtime), `text` and `level`.
-
-    The level is `warn`, `error` or empty. The text has no control characters and no colour codes of terminals.
-    """
-    text = without_terminal_codes(line.text[: 2 * MAX_SHOWN]).expandtabs(TAB_WIDTH).rstrip()
-    if len(text) > MAX_SHOWN or len(line.text) > 2 * MAX_SHOWN:
-        text = text[:MAX_SHOWN] + "…"
-    found = LEVEL.search(text, 0, HEADER_LENGTH)
-    level = "" if found is None else "warn" if found[1].startswith("WARN") else "error"
-    return {"number": line.number, "at": line.at, "text": printable(text), "level": level}
 
 
 async def read_lines(ctx: RequestContext, world: World, after: int | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from coalserver.core.queries.hosting import get_run, idle_seconds_left, version_of_world
 from coalserver.domain.accounts.account import Account
+from coalserver.domain.minecraft.hosting.crash import failed_at
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, Trouble
 from coalserver.domain.minecraft.hosting.refusals import (
     REFUSAL_SENTENCES,
@@ -87,6 +88,8 @@ def hosted_fields(
         return fields
     trouble = run.hosted.trouble
     pauses_in = ctx.core.query(idle_seconds_left, run=run, now=ctx.now)
+    if account.admin:
+        fields["failed_at"] = failed_at(run.hosted)
     return {
         **fields,
         "pauses_in": pauses_in,

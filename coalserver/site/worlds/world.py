@@ -19,6 +19,7 @@ from coalserver.site.access import (
     world_reader_page,
 )
 from coalserver.site.errors import add_retry_after, wants_json
+from coalserver.site.worlds.console_lines import shown_crash
 from coalserver.site.worlds.context import world_context, world_summary
 from coalserver.site.worlds.event_payloads import event_renderer
 from coalserver.site.worlds.history import HistoryFilter
@@ -56,9 +57,13 @@ async def render_world_page(
     """Render the overview of a world, with the sentence of a refused order."""
     page_context, public = world_context(ctx, world, account, "world"), account is None
     lines = await HistoryFilter(world.id).find_lines(ctx.core.history, LATEST_ROWS)
+    crash = None
+    if world.hosted and account is not None and account.admin:
+        crash = await ctx.app.service(Hosting).crash(world.id)
     context = {
         **page_context,
         "refusal": refusal,
+        "crash": crash and shown_crash(crash),
         "latest": [render_row(line, public=public) for line in lines],
         "lag_seconds": format_decimal(
             (world.behind or 0) / 1000, "0.0", request_language(ctx.request).locale

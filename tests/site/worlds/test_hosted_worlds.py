@@ -9,9 +9,11 @@ from coalserver.core.commands.hosting import update_run
 from coalserver.core.commands.hosting_settings import set_members_may_start, set_properties
 from coalserver.core.commands.worlds import update_world
 from coalserver.core.queries.hosting import version_by_name
+from coalserver.domain.minecraft.hosting.crash import Crash, CrashFile
 from coalserver.domain.minecraft.hosting.hosted_world import Trouble, TroubleCode
 from coalserver.domain.minecraft.hosting.refusals import REFUSAL_SENTENCES, TROUBLE_SENTENCES
 from coalserver.domain.minecraft.world import WorldStatus
+from coalserver.hosting.segments import ConsoleLine
 from tests.apis.browser import FORM, Browser
 from tests.apis.hosting import Stage, make_startable, set_stage
 from tests.site.admins import make_admin, words
@@ -206,3 +208,33 @@ async def test_progress_is_an_event_of_the_page(test_app, ann):
     await test_app.core.execute(update_run, world_id=world.id, transition=advance)
     answer = await ann.get(f"/servers/ours/events?after-event-id={cursor}&wait=0", **JSON)
     assert [entry["event"] for entry in answer.json] == [{"type": "world"}]
+
+
+async def test_crash_has_its_reports_and_last_lines_for_admins(test_app, ann):
+    world = await make_hosted(test_app)
+    at = test_app.clock.now - 5
+    await put(test_app, world, "queued_start", crashes=(at,))
+    test_app.world_hosting.last_crash = Crash(
+        at,
+        (CrashFile("crash-reports/a.txt", at, "---- <b>Report\r\n\tat x\x1b[31m", is_cut=True),),
+        (ConsoleLine(7, at, "out", "\x1b[31mlast <i>line"),),
+    )
+    root = await make_admin(test_app)
+    page = await root.get("/servers/ours")
+    assert "Last crash" in words(page) and "crash-reports/a.txt" in words(page)
+    assert "---- &lt;b&gt;Report\n    at x\n…" in page.raw.decode()
+    assert "last &lt;i&gt;line" in page.raw.decode() and "\x1b" not in page.raw.decode()
+    assert "Letzter Absturz" in words(await root.get("/servers/ours", Accept_Language="de"))
+    assert (await state_of(root))["hosted"]["failed_at"] == at
+    assert "Last crash" not in words(await ann.get("/servers/ours"))
+    assert "failed_at" not in (await state_of(ann))["hosted"]
+
+
+async def test_failed_start_counts_as_a_failure_until_the_next_start(test_app, ann):
+    world = await make_hosted(test_app)
+    root = await make_admin(test_app)
+    trouble = Trouble(TroubleCode.START_FAILED, test_app.clock.now)
+    await put(test_app, world, "stopped", trouble=trouble)
+    assert (await state_of(root))["hosted"]["failed_at"] == trouble.at
+    assert (await ann.send("/servers/ours/play", page="/servers/ours")).status == 302
+    assert (await state_of(root))["hosted"]["failed_at"] is None
