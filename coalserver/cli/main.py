@@ -14,6 +14,7 @@ from coalserver import __version__
 from coalserver.cli.accounts import account_group, token_group
 from coalserver.cli.backups import backup, restore
 from coalserver.cli.games import game_group
+from coalserver.cli.hosted_worlds import add_hosted_world_commands
 from coalserver.cli.hosting import hosting_group
 from coalserver.cli.offline import AdminCommand, run
 from coalserver.cli.options import Command, Group, Invocation
@@ -133,6 +134,7 @@ def check(invocation: Invocation) -> int:
     return 0
 
 
+add_hosted_world_commands(world_group)
 add_order_commands(world_group)
 for _command in (
     game_group,

@@ -72,6 +72,8 @@ ERROR_MESSAGES: Mapping[ErrorCode | tuple[ErrorCode, str] | tuple[ErrorCode, str
 
 def error_message(error: DomainError) -> str:
     """Return the message for an error of the domain."""
+    if "sentence" in error.details:
+        return str(error.details["sentence"])
     if "settings" in error.details:
         return " ".join(setting.text for setting in error.details["settings"])
     for name, problems in (error.details.get("fields") or {}).items():

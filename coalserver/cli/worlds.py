@@ -6,22 +6,27 @@ from typing import Any
 
 import click
 
+from coalserver.cli.hosting import Assignment
 from coalserver.cli.offline import AdminCommand
 from coalserver.cli.options import Group, PrintableLine
 from coalserver.cli.output import format_fields, format_table, format_time
+from coalserver.cli.world_values import read_values, wrong_values_named
 from coalserver.core.commands.agents import (
     create_pairing_code,
     create_world_with_agent,
     rotate_agent_secret,
 )
+from coalserver.core.commands.hosted_worlds import create_hosted_world
 from coalserver.core.queries.worlds import active_worlds, get_world, world_by_short_name
 from coalserver.domain.accounts.oauth import PAIRING_SECONDS
 from coalserver.domain.audit import COMMAND_LINE, AuditAction
 from coalserver.domain.errors import DomainError
+from coalserver.domain.minecraft.server_properties import EULA
 from coalserver.domain.minecraft.slugs import slugify_short_name
 from coalserver.domain.minecraft.world import World
 from coalserver.security.opaque_keys import SERVER, OpaqueKeys
 from coalserver.server.admin import AdminContext
+from coalserver.storage.data_directory import OperatorError
 
 
 def opaque_keys(context: AdminContext) -> OpaqueKeys:
@@ -85,18 +90,54 @@ def world_group() -> None:
 
 @world_group.command("add", cls=AdminCommand, format=_format_world, creates_data=True)
 @click.argument("name", metavar="NAME", type=PrintableLine(), help="Name for people.")
-@click.option("--hosted", is_flag=True, help="Prepare the world for being run by this server.")
+@click.option(
+    "--hosted", is_flag=True, help="This server runs the world. The options below need it."
+)
 @click.option(
     "--short-name",
     default="",
     metavar="S",
     help="Name in addresses; any script is converted to a-z.",
 )
-async def world_add(context: AdminContext, *, name: str, hosted: bool, short_name: str) -> Any:
-    """Add a world. Connect its agent with `world pair`."""
-    params = {"name": name, "hosted": hosted, "short_name": slugify_short_name(short_name)}
+@click.option("--version", metavar="V", help="Version that it runs, as `version list` prints it.")
+@click.option("--memory", metavar="M", help="Memory of the game: 256M, 512M, or 1G to 8G.")
+@click.option("--eula", is_flag=True, help="Agree to the Minecraft EULA for this world.")
+@click.option(
+    "--set",
+    "values",
+    metavar="NAME=VALUE",
+    multiple=True,
+    type=Assignment(),
+    help="A value as in `world set`; can be given several times.",
+)
+async def world_add(
+    context: AdminContext,
+    *,
+    name: str,
+    hosted: bool,
+    short_name: str,
+    version: str | None = None,
+    memory: str | None = None,
+    eula: bool = False,
+    values: Any = (),
+) -> Any:
+    """Add a world. Connect its agent with `world pair`, or let this server run it with --hosted.
+
+    If one value is wrong, no world is added.
+    """
+    names = {"name": name, "short_name": slugify_short_name(short_name)}
+    if hosted:
+        given = [("version", version), ("memory", memory), (EULA, "yes" if eula else None)]
+        pairs = [(one, text) for one, text in given if text is not None]
+        with wrong_values_named():
+            changes = read_values([*pairs, *(tuple(pair) for pair in values)])
+            params: dict[str, Any] = {**names, "changes": changes}
+            world = await context.core.execute(create_hosted_world, actor=COMMAND_LINE, **params)
+        return _row(context, world)
+    if version is not None or memory is not None or eula or values:
+        raise OperatorError("--version, --memory, --eula and --set need --hosted.")
     world, _ = await context.execute(
-        AuditAction.WORLD_ADDED, name, create_world_with_agent, **params
+        AuditAction.WORLD_ADDED, name, create_world_with_agent, **names
     )
     return _row(context, world)
 

@@ -95,7 +95,8 @@ def test_orders_are_waited_for(hosted: Hosted) -> None:
     assert hosted.actions() == [
         (action, "World")
         for action in (
-            "world_played", "world_restarted", "console_told", "world_paused", "world_played", "world_killed",
+            "eula_agreed", "world_played", "world_restarted", "console_told", "world_paused",
+            "world_played", "world_killed",
         )
     ]  # fmt: skip
 
