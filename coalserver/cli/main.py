@@ -16,6 +16,7 @@ from coalserver.cli.backups import backup, restore
 from coalserver.cli.games import game_group
 from coalserver.cli.hosted_worlds import add_hosted_world_commands
 from coalserver.cli.hosting import hosting_group
+from coalserver.cli.log_import import import_logs
 from coalserver.cli.offline import AdminCommand, run
 from coalserver.cli.options import Command, Group, Invocation
 from coalserver.cli.output import error_message, print_error, print_result
@@ -136,6 +137,7 @@ def check(invocation: Invocation) -> int:
 
 add_hosted_world_commands(world_group)
 add_order_commands(world_group)
+world_group.add_command(import_logs)
 for _command in (
     game_group,
     account_group,

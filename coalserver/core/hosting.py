@@ -18,6 +18,7 @@ from coalserver.core.commands.hosting import (
 )
 from coalserver.core.commands.hosting_settings import check_name_free, configure_hosting
 from coalserver.core.engine import Core
+from coalserver.core.log_import import ImportedFile
 from coalserver.core.queries.hosting import all_versions, get_run, worlds_with_version
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
@@ -302,6 +303,18 @@ class Hosting:
 
         Raises VERSION_NOT_FOUND, VERSION_IN_USE and VERSION_CONFIGURED.
         """
+        refuse(RefusalCode.HOSTING_OFF)
+
+    async def import_logs(
+        self, world_id: int, paths: Sequence[Path], zone: str, actor: int
+    ) -> Sequence[ImportedFile]:
+        """Take old logs into the history of a hosted world, each line once. Returns the files, oldest first.
+
+        `paths` are files or folders; none: the world's own logs. `zone`: the IANA name of the time zone of their
+        lines; empty: that of the world. Raises WORLD_NOT_FOUND, ORDER_REFUSED where the server is ending, and
+        OperatorError for a file that cannot be read.
+        """
+        self._core.query(get_run, world_id=world_id)
         refuse(RefusalCode.HOSTING_OFF)
 
     def _no_save(self, world_id: int) -> NoReturn:

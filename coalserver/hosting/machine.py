@@ -22,6 +22,8 @@ DEFAULT_PORT = 25565
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUP = Path("/proc/self/cgroup")
 UNSPECIFIED = ("0.0.0.0", "::", "")
+ZONE_FILE = Path("/etc/localtime")
+ZONE_FOLDER = "/zoneinfo/"
 
 
 def memory_budget(configured: int = 0, chosen: int = 0) -> int:
@@ -138,3 +140,9 @@ def join_address(host: str, port: int) -> str:
     if port == DEFAULT_PORT:
         return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def machine_zone() -> str:
+    """Return the name of the machine's time zone; UTC if it has none."""
+    target = str(ZONE_FILE.resolve())
+    return target.partition(ZONE_FOLDER)[2] or "UTC"

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 from coalserver.core.commands.hosting import MachineFacts, order_next_start, refuse
 from coalserver.core.hosting import ShownLine
+from coalserver.core.log_import import ImportedFile
 from coalserver.core.queries.hosting import get_run, hosted_worlds
 from coalserver.core.state import Reader
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.settings import SettingBounds
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order
 from coalserver.hosting import machine
+from coalserver.hosting.log_import import LogImporter
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.version_hosting import VersionHosting
 
@@ -52,6 +55,12 @@ class OfflineHosting(VersionHosting):
     ) -> tuple[Sequence[ShownLine], int]:
         self._core.query(get_run, world_id=world_id)
         refuse(RefusalCode.SERVER_NOT_RUNNING)
+
+    async def import_logs(
+        self, world_id: int, paths: Sequence[Path], zone: str, actor: int
+    ) -> Sequence[ImportedFile]:
+        importer = LogImporter(self._core, self._options.folder, machine.machine_zone())
+        return await importer.import_logs(world_id, paths, zone, actor)
 
     async def send_command(self, world_id: int, text: str, actor: int) -> None:
         self._core.query(get_run, world_id=world_id)

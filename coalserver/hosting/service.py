@@ -12,6 +12,7 @@ from pathlib import Path
 from coalserver.core.commands.hosting import MachineFacts, update_run
 from coalserver.core.commands.hosting_settings import define_configured_versions
 from coalserver.core.engine import Core
+from coalserver.core.log_import import ImportedFile
 from coalserver.core.queries.hosting import all_hosted_worlds, get_run
 from coalserver.domain.audit import TIME
 from coalserver.domain.errors import DomainError
@@ -33,6 +34,8 @@ from coalserver.hosting import keeper_client
 from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.crash_report import find_reports
+from coalserver.hosting.log_import import LogImporter
+from coalserver.hosting.machine import machine_zone
 from coalserver.hosting.measuring import Measuring
 from coalserver.hosting.nightly import NightlySaves
 from coalserver.hosting.offline import setting_bounds
@@ -61,8 +64,6 @@ CRASH_LINES = 20
 CLEAN_SECONDS = 86_400.0
 #: Seconds for which tasks may take to leave their worlds to the keepers.
 LEAVE_SECONDS = 10.0
-ZONE_FILE = Path("/etc/localtime")
-ZONE_FOLDER = "/zoneinfo/"
 
 
 class WorldHosting(VersionHosting):
@@ -88,6 +89,9 @@ class WorldHosting(VersionHosting):
         self._context.door_ports = lambda: self._doors.ports
         self._worlds: dict[int, WorldTask] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._importer = LogImporter(
+            core, options.folder, machine_zone(), lambda: self._context.ending
+        )
         self._measures = Measuring(self._context, self._worlds)
         self._measuring: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -330,6 +334,11 @@ class WorldHosting(VersionHosting):
         lines = [] if world is None else await world.console.lines_before(at, CRASH_LINES)
         return Crash(at, files, lines)
 
+    async def import_logs(
+        self, world_id: int, paths: Sequence[Path], zone: str, actor: int
+    ) -> Sequence[ImportedFile]:
+        return await self._importer.import_logs(world_id, paths, zone, actor)
+
     def process(self, world_id: int) -> WorldProcess | None:
         """Return the process of a world, or None if it has none."""
         world = self._worlds.get(world_id)
@@ -394,9 +403,3 @@ def _may_pass(folder: Path, user: int, group: int) -> bool:
     if status.st_uid == user:
         return bool(status.st_mode & stat.S_IXUSR)
     return bool(status.st_mode & (stat.S_IXGRP if status.st_gid == group else stat.S_IXOTH))
-
-
-def machine_zone() -> str:
-    """Return the name of the machine's time zone; UTC if it has none."""
-    target = str(ZONE_FILE.resolve())
-    return target.partition(ZONE_FOLDER)[2] or "UTC"

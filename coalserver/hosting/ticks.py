@@ -87,5 +87,10 @@ def has_tick_query(minecraft: str, newest_first: Sequence[str] = ()) -> bool:
     return bool(find_version(minecraft)) and compare(minecraft, FIRST_VERSION, newest_first) >= 0
 
 
+def is_tick_answer(text: str) -> bool:
+    """Return whether a text is a line of an answer to `tick query`, or to a program that does not know it."""
+    return any(one.match(text) for one in (_STATUS, _RATE, _AVERAGE, _END, _UNKNOWN))
+
+
 def _number(text: str) -> float:
     return float(text.replace(",", "."))

@@ -40,7 +40,8 @@ CHECK_SECONDS = 0.05
 _EULA = re.compile(r"You need to agree to the EULA")
 _BIND = re.compile(r"FAILED TO BIND TO PORT")
 _JAVA = re.compile(r"UnsupportedClassVersionError.*?versions up to (\d+)")
-_LIST = re.compile(r"There are (\d+)(?: of a max(?: of)? |/)\d+ players online(:?)(.*)")
+#: The answer to `list`: players, and whether their names are in a line of its own.
+LIST_ANSWER = re.compile(r"There are (\d+)(?: of a max(?: of)? |/)\d+ players online(:?)(.*)")
 #: The version of class files of Java 1.0, less one.
 JAVA_OFFSET = 44
 
@@ -173,7 +174,7 @@ class WorldProcess:
             # Old versions name the players in a line of its own.
             self._names_follow, self._polled_until = False, 0.0
             return True
-        match = _LIST.match(parsed.text)
+        match = LIST_ANSWER.match(parsed.text)
         if match is None:
             return False
         self.seen.listed = int(match[1])

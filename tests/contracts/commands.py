@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "world hosting": ("mill",),
     "world play": ("mill",), "world pause": ("--all",), "world restart": ("mill",), "world kill": ("mill",),
     "world save": ("mill",), "world console": ("mill",), "world tell": ("mill", "list"),
+    "world import": ("mill", "old.log", "--timezone", "UTC"),
     "hosting set": ("budget=512", "ports=25566-25570", "ticks=yes"), "hosting show": (),
     "version add": ("own", "--command", "true", "--no-eula"), "version list": (),
     "version fetch": ("own",), "version remove": ("own",),

@@ -27,6 +27,8 @@ LATE_SECONDS = 300.0
 #: Lines of one command, so that other commands do not have to wait.
 MAX_LINES = 1000
 MAX_SOURCE_LENGTH = 200
+#: Source of the lines of imported files.
+IMPORT = "import"
 #: The largest sequence number of a line.
 MAX_SEQUENCE = 2**63 - 1
 
@@ -155,6 +157,29 @@ def store_lines(
     ]
     _ingest(uow, world, source, lines, alive, chat)
     return IngestResult(lines[-1][2] if lines else stored, len(lines))
+
+
+def log_imported(
+    uow: UnitOfWork,
+    *,
+    world_id: int,
+    parsed_lines: Sequence[ParsedLine],
+    digests: Sequence[bytes],
+    begins: bool,
+    alive: float = 0.0,
+) -> None:
+    """Store lines of an old log, which the caller has found to be new; `begins`: they are the first of a file.
+
+    `alive` is the time of the last stored line before the first of them that reports a start; 0: none.
+    Emits LineLogged and WorldChanged. Raises WORLD_NOT_FOUND.
+    """
+    world = get_world(uow, world_id)
+    source = find_source(uow, world_id=world.id, source=IMPORT)
+    if begins and source.id:
+        # The order of an earlier file says nothing about this one.
+        uow.save(replace(source, newest_order=None, chat=0))
+    numbers = range(source.sequence + 1, source.sequence + 1 + len(parsed_lines))
+    _ingest(uow, world, IMPORT, [*zip(parsed_lines, digests, numbers, strict=True)], alive)
 
 
 def stored_sequence(reader: Reader, *, world_id: int, source: str) -> int:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Protocol, Self
 from zoneinfo import ZoneInfo
 
-from coalserver.domain.minecraft.log.header import Header, half_of_day
+from coalserver.domain.minecraft.log.header import Header, half_of_day, parse_header
 from coalserver.domain.minecraft.log.tables import rows, word_key
 
 #: A step back inside a file of up to this many seconds is the end of summer time or a corrected
@@ -370,6 +370,14 @@ def file_dates(name: str, zone: str) -> FileDates | None:
     """Return the date source of a file such as `2026-09-25-3.log.gz`; None without a date."""
     day = parse_day(name[:10]) if name[10:11] in ("-", ".") else None
     return FileDates(zone_or_utc(zone), day) if day else None
+
+
+def undated_second(line: str) -> int | None:
+    """Return the second of the day of a line whose header has a time but no date that is understood."""
+    header = parse_header(line)
+    if header is None or (header.day and possible_days(header.day)):
+        return None
+    return _second_of_day(header.clock, header.half)
 
 
 def resolve_time(header: Header, dates: DateSource) -> tuple[date | None, float | None, DateSource]:
