@@ -69,7 +69,13 @@ def _log4shell_options(
     if release >= (1, 17) or not program.vanilla:
         return (NO_LOOKUPS,)
     name = "log4j2-1.7.xml" if release < (1, 12) else "log4j2.xml"
-    return (f"-Dlog4j.configurationFile={log_settings / name}",)
+    return (f"-Dlog4j.configurationFile={_settings_location(log_settings / name)}",)
+
+
+def _settings_location(path: Path) -> str:
+    """Return where log4j finds its settings. It takes a path for a URI, and without a valid one for none at all."""
+    text = str(path)
+    return text if re.fullmatch(r"[A-Za-z0-9_./-]+", text) else path.as_uri()
 
 
 def split_command(command: str) -> tuple[str, ...]:

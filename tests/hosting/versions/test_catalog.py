@@ -15,6 +15,7 @@ from coalserver.core.queries.hosting import version_by_name
 from coalserver.core.unit_of_work import CoreContext, Limits
 from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind
+from coalserver.hosting.versions import command_line
 from coalserver.hosting.versions.catalog import Obstacles, Place, VersionCatalog
 from coalserver.hosting.versions.errors import VersionError, VersionErrorCode
 from coalserver.hosting.versions.jars import JarStore
@@ -155,6 +156,44 @@ async def test_old_vanilla_server_gets_safe_log_settings(versions):
     argv = (await versions.catalog.prepare(version, PLACE)).argv
     assert argv[0] == str(versions.java("1.8.0_312"))
     assert "-Dlog4j.configurationFile=/static/mc/log4j2-1.7.xml" in argv
+
+
+@pytest.mark.parametrize(
+    ("main", "option"),
+    [
+        ("net.minecraft.server.MinecraftServer", "-Dlog4j.configurationFile=/static/mc/log4j2.xml"),
+        ("net.minecraft.server.Main", "-Dlog4j.configurationFile=/static/mc/log4j2.xml"),
+        ("net.fabricmc.installer.ServerLauncher", "-Dlog4j2.formatMsgNoLookups=true"),
+        ("io.papermc.paperclip.Main", "-Dlog4j2.formatMsgNoLookups=true"),
+    ],
+)
+async def test_main_class_tells_whose_log_settings_are_used(versions, tmp_path, main, option):
+    jar = make_jar(main=main, version={"id": "1.16.5", "java_version": 8})
+    (tmp_path / "upload").write_bytes(jar)
+    versions.stand_in.pages["/server.jar"] = jar
+    for version in (await versions.add(name="a"), await versions.add_jar(tmp_path / "upload", "b")):
+        argv = (await versions.catalog.prepare(version, PLACE)).argv
+        assert [one for one in argv if "log4j" in one] == [option]
+
+
+@pytest.mark.parametrize(
+    ("kind", "add", "option"),
+    [
+        (VersionKind.MOJANG, add_mojang, "-Dlog4j.configurationFile=/static/mc/log4j2.xml"),
+        (VersionKind.PAPER, add_paper, "-Dlog4j2.formatMsgNoLookups=true"),
+        (VersionKind.FABRIC, add_fabric, "-Dlog4j2.formatMsgNoLookups=true"),
+    ],
+)
+async def test_kind_tells_whose_log_settings_are_used(versions, monkeypatch, kind, add, option):
+    # Mojang's own are known by their list; the others by their main class.
+    main = "org.example.Main"
+    jar = make_jar(main=main, version={"id": "1.20.4", "java_version": 17})
+    add_mojang(versions.stand_in, jar)
+    add(versions.stand_in, jar)
+    monkeypatch.setattr(command_line, "release_of", lambda *_: (1, 16, 5))
+    version = await versions.add(kind, "1.20.4")
+    argv = (await versions.catalog.prepare(version, PLACE)).argv
+    assert [one for one in argv if "log4j" in one] == [option]
 
 
 async def test_version_of_the_last_run_tells_the_minecraft_version(versions):

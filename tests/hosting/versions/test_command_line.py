@@ -50,11 +50,23 @@ def test_heap_starts_with_512_mib_at_most(memory, start):
     [
         ("1.2.5", None, None),
         ("1.6.4", None, None),
+        ("13w25a", None, None),
+        # The first snapshots with log4j were those of 1.7.
+        ("13w39a", "log4j2-1.7.xml", NO_LOOKUPS),
+        ("1.7", "log4j2-1.7.xml", NO_LOOKUPS),
         ("1.7.2", "log4j2-1.7.xml", NO_LOOKUPS),
+        ("1.7.10", "log4j2-1.7.xml", NO_LOOKUPS),
+        ("1.8.9", "log4j2-1.7.xml", NO_LOOKUPS),
         ("1.11.2", "log4j2-1.7.xml", NO_LOOKUPS),
+        ("1.12-pre1", "log4j2.xml", NO_LOOKUPS),
         ("1.12", "log4j2.xml", NO_LOOKUPS),
+        ("1.12.2", "log4j2.xml", NO_LOOKUPS),
+        ("1.16", "log4j2.xml", NO_LOOKUPS),
         ("1.16.5", "log4j2.xml", NO_LOOKUPS),
+        ("20w51a", NO_LOOKUPS, NO_LOOKUPS),
         ("1.17", NO_LOOKUPS, NO_LOOKUPS),
+        ("1.17.1", NO_LOOKUPS, NO_LOOKUPS),
+        ("1.18", NO_LOOKUPS, NO_LOOKUPS),
         ("1.18.2", NO_LOOKUPS, NO_LOOKUPS),
         ("1.19", None, None),
         ("26.1", None, None),
@@ -68,6 +80,20 @@ def test_old_versions_are_protected_against_log4shell(minecraft, vanilla, other)
         if expected and expected.endswith(".xml"):
             expected = f"-Dlog4j.configurationFile=/static/mc/{expected}"
         assert options == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("folder", "location"),
+    [
+        ("/opt/coal_1.0-x/static/mc", "/opt/coal_1.0-x/static/mc/log4j2.xml"),
+        ("/opt/my server", "file:///opt/my%20server/log4j2.xml"),
+        ("/opt/50%+#?", "file:///opt/50%25%2B%23%3F/log4j2.xml"),
+        ("/opt/Ä", "file:///opt/%C3%84/log4j2.xml"),
+    ],
+)
+def test_log_settings_are_found_in_every_folder(folder, location):
+    program = JarProgram(Path("/java"), Path("/versions/abc.jar"), "1.16.5", True)
+    assert f"-Dlog4j.configurationFile={location}" in jar_command(program, "2G", Path(folder))
 
 
 @pytest.mark.parametrize("name", ["log4j2.xml", "log4j2-1.7.xml"])
