@@ -2,7 +2,7 @@
 
 from coalserver.core.commands.accounts import create_account
 from coalserver.core.commands.worlds import queue_console_command, send_chat
-from coalserver.core.queries.worlds import queued_commands
+from coalserver.core.queries.worlds import online_visitors, queued_commands
 from coalserver.domain.minecraft.hosting.hosted_world import Wanted
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.visitor import SentChat
@@ -173,3 +173,14 @@ async def test_flood_is_taken_in_with_a_note(worlds: Worlds) -> None:
     assert any("<Ada> hello" in line.line for line in kept)
     noted = sum(int(note.split()[1]) for note in notes)
     assert len(kept) <= len(texts) - noted < len(texts)
+
+
+async def test_lines_of_a_world_say_nothing_about_another(worlds: Worlds) -> None:
+    forger = await worlds.add("--then", "join Ada")
+    other = await worlds.add(name="Other")
+    await worlds.play(other)
+    await worlds.play(forger)
+    await worlds.until(lambda: worlds.core.query(online_visitors, world=forger))
+    assert not worlds.core.query(online_visitors, world=other)
+    await worlds.until(lambda: any("joined" in one.line for one in worlds.stored(forger)))
+    assert not any("joined" in one.line for one in worlds.stored(other))

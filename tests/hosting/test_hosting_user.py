@@ -4,6 +4,7 @@ import logging
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -212,3 +213,45 @@ def test_user_is_not_used_without_root(
         assert service.find_user(options(tmp_path)) is None
     [message] = caplog.messages
     assert message == "hosting_user is not used: only root can run worlds as another user."
+
+
+@root_only
+async def test_process_of_another_user_ends_with_its_keeper(
+    others_worlds: Worlds, top: Path
+) -> None:
+    worlds = others_worlds
+    world = await add_jar_world(worlds, top, "1.20.4")
+    await worlds.play(world)
+    state = worlds.state(world)
+    os.kill(state.keeper["pid"], signal.SIGKILL)
+    # The kernel clears the signal when a process changes its user; it must have been set after that.
+    await worlds.until(lambda: not state.child_lives)
+    await worlds.until(lambda: worlds.hosted(world).run_id != state.run)
+    await worlds.wait_for(world, "running")
+    await worlds.order(world, "kill")
+    await worlds.wait_for(world, "stopped")
+
+
+@root_only
+async def test_what_the_process_leaves_harms_nothing_at_the_next_start(
+    others_worlds: Worlds, top: Path
+) -> None:
+    worlds = others_worlds
+    world = await add_jar_world(worlds, top, "1.20.4")
+    key, server = top / "key", worlds.files(world).server
+    for _ in range(2):
+        await worlds.play(world)
+        await worlds.order(world, "pause")
+        await worlds.wait_for(world, "stopped")
+        properties = (server / "server.properties").read_text()
+        assert "server-port" in properties and "secret" not in properties
+        assert (key.read_text(), key.stat().st_uid, key.stat().st_mode & 0o777) == (
+            "secret",
+            0,
+            0o600,
+        )
+        for name in ("server.properties", "eula.txt"):
+            (server / name).unlink()
+            (server / name).symlink_to(key)
+            os.chown(server / name, 65534, 65534, follow_symlinks=False)
+        os.mkfifo(server / ".server.properties.new")

@@ -13,6 +13,8 @@ from coalserver.hosting.versions.errors import VersionError, VersionErrorCode
 
 #: Java's heap at the start, in MiB; it grows up to the memory of the world.
 START_HEAP_MIB = 512
+#: In the place of a name of nothing but dashes.
+NAMELESS = "world"
 NO_LOOKUPS = "-Dlog4j2.formatMsgNoLookups=true"
 
 _PLACEHOLDER = re.compile(r"\{(port|memory|folder|name)\}")
@@ -104,7 +106,8 @@ def program_command(
         "port": str(port),
         "memory": str(heap_mib(memory)),
         "folder": str(folder),
-        "name": name,
+        # A name that begins with a dash would be taken for an option of the program.
+        "name": name.lstrip("- \t") or NAMELESS,
     }
     return tuple(
         _PLACEHOLDER.sub(lambda match: values[match[1]], word) for word in split_command(command)

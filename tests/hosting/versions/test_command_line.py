@@ -126,6 +126,22 @@ def test_values_replace_placeholders_within_one_word():
 
 
 @pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("--eval=x", ("eval=x", "--name=eval=x")),
+        (" -rf /", ("rf /", "--name=rf /")),
+        ("---", ("world", "--name=world")),
+        ("a -b \"c' $(d)", ("a -b \"c' $(d)", "--name=a -b \"c' $(d)")),
+        ("", ("world", "--name=world")),
+    ],
+)
+def test_name_is_never_an_option_of_the_program(name, words):
+    command = "run {name} --name={name}"
+    found = program_command(command, port=1, memory="1G", folder=Path("/x"), name=name)
+    assert found == ("run", *words)
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("run 'a", "the command cannot be split: no closing quotation"),
