@@ -1,6 +1,7 @@
 """Commands that back up and restore a data directory."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,14 @@ def _format_backup(result: Mapping[str, Any]) -> str:
 
 @click.command("backup", cls=AdminCommand, format=_format_backup)
 @click.argument("file", metavar="FILE", type=AbsolutePath(), help="File to create.")
-async def backup(context: AdminContext, *, file: str) -> Any:
+@click.option("--worlds", is_flag=True, help="Also the newest saved game of each hosted world.")
+async def backup(context: AdminContext, *, file: str, worlds: bool = False) -> Any:
     """Write all data, including keys, to a new file. Works while the server runs."""
-    result = await archive.backup(context.home, context.store, Path(file))
+    # Not imported by other commands, which start sooner without hosting.
+    from coalserver.server.world_backups import newest_saves
+
+    saves = partial(newest_saves, context.hosting_folder) if worlds else dict
+    result = await archive.backup(context.home, context.store, Path(file), saves)
     await context.core.execute(
         record_audit_entry, actor=COMMAND_LINE, action=AuditAction.BACKUP_CREATED, subject=file
     )
@@ -39,6 +45,11 @@ def restore(invocation: Invocation, file: str) -> int:
     home = DataDirectory(invocation.settings.data)
     try:
         with invocation.quiet_logging(), home.lock_or_leave_nothing():
+            if archive.restored_worlds(archive.read_manifest(Path(file))):
+                from coalserver.server.hosting_options import hosting_options
+                from coalserver.server.world_backups import check_no_process
+
+                check_no_process(hosting_options(invocation.settings, home).folder)
             result = run(archive.restore(home, Path(file)))
     except DataDirectoryLocked as error:
         raise OperatorError(

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -35,6 +36,8 @@ class AdminContext:
     #: Public URL of the server for people and agents.
     url: str
     hosting: Hosting
+    #: Folder of the hosted worlds.
+    hosting_folder: Path
 
     async def execute(
         self, action: AuditAction, subject: str, command: Callable[..., T], /, **params: Any
@@ -109,8 +112,9 @@ async def open_offline(config: Config, home: DataDirectory) -> AsyncIterator[Adm
         writer = asyncio.create_task(core.writer.run())
         try:
             url = first_url(config.host, config.port)
-            hosting = OfflineHosting(core, hosting_options(config, home))
-            yield AdminContext(home, store, core, public_url(config, url), hosting)
+            options = hosting_options(config, home)
+            hosting = OfflineHosting(core, options)
+            yield AdminContext(home, store, core, public_url(config, url), hosting, options.folder)
         finally:
             core.writer.close()
             await writer

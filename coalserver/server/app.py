@@ -1,5 +1,6 @@
 """The composition root: builds the services and the aiohttp application from a configuration."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from coalserver.security.passwords import PasswordService
 from coalserver.server.admin import DAY
 from coalserver.server.hosting_options import hosting_options
 from coalserver.server.restore_request import RestoreRequest
+from coalserver.server.world_backups import check_worlds_at_rest
 from coalserver.services.housekeeping import RetentionPolicy
 from coalserver.site.admin.backups import BackupService
 from coalserver.site.admin.system import SystemService
@@ -69,7 +71,7 @@ def build_app_context(
             MetricsSettings: MetricsSettings(config.metrics_token),
             SignupPolicy: SignupPolicy(open=config.open_signup),
             SystemService: build_system_service(config),
-            BackupService: build_backup_service(config, home, restore_request, store),
+            BackupService: build_backup_service(config, home, restore_request, store, core),
             Hosting: WorldHosting(
                 core, hosting_options(config, home, log_settings=pages.assets("static") / "mc")
             ),
@@ -113,7 +115,11 @@ def build_system_service(config: Config) -> SystemService:
 
 
 def build_backup_service(
-    config: Config, home: DataDirectory, restore_request: RestoreRequest, store: SqliteStore
+    config: Config,
+    home: DataDirectory,
+    restore_request: RestoreRequest,
+    store: SqliteStore,
+    core: Core,
 ) -> BackupService:
     """Return the service with which admin pages create and restore backups."""
 
@@ -127,7 +133,15 @@ def build_backup_service(
 
     async def restore(file: Path, admin: int, name: str, check: Callable[[], object]) -> None:
         with _operator_errors_translated():
-            await restore_request.submit(file, admin, name, check)
+            manifest = await asyncio.to_thread(backup.read_manifest, file)
+
+            def check_all() -> None:
+                check()
+                if backup.restored_worlds(manifest):
+                    core.query(check_worlds_at_rest)
+
+            check_all()
+            await restore_request.submit(file, admin, name, check_all)
 
     return BackupService(
         data_directory=str(home.path),

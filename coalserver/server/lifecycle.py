@@ -30,6 +30,7 @@ from coalserver.server.app import (
     retention_policy,
 )
 from coalserver.server.control import AdminCommands, listen
+from coalserver.server.hosting_options import hosting_options
 from coalserver.server.restore_request import RestoreRequest
 from coalserver.server.sockets import (
     BACKLOG,
@@ -39,6 +40,7 @@ from coalserver.server.sockets import (
     raise_open_files_limit,
 )
 from coalserver.server.supervisor import Supervisor
+from coalserver.server.world_backups import put_back_worlds
 from coalserver.services.housekeeping import Housekeeping
 from coalserver.site.auth import SignupPolicy
 from coalserver.storage.data_directory import DataDirectory
@@ -134,11 +136,12 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
         keepalive_timeout=75,
     )
     _install_signal_handlers(runtime)
-    hosting = app_context.service(Hosting)
+    hosting, options = app_context.service(Hosting), hosting_options(config, home)
     try:
         await ensure_default_games(core)
         await delete_orphaned_images(core, app_context.service(ImageStore))
         supervisor.add("housekeeping", Housekeeping(core, retention_policy(config)).run)
+        await put_back_worlds(home, options)
         # Processes that a former server left are found before anybody can give an order.
         await hosting.start()
         await runner.setup()
@@ -147,7 +150,8 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
             await web.SockSite(runner, listener.dup(), backlog=BACKLOG).start()
         url = _listening_url(runtime)
         control = await listen(
-            AdminContext(home, store, core, public_url(config, url), hosting), runtime.commands
+            AdminContext(home, store, core, public_url(config, url), hosting, options.folder),
+            runtime.commands,
         )
         log.info("Recovered %s.", describe_state(core.state))
         if connections:

@@ -15,7 +15,8 @@ import shutil
 import sqlite3
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -25,7 +26,7 @@ from coalserver.core.ports import ENTRY_COUNTER, GAP_COUNTER_PREFIX, Batch, Coun
 from coalserver.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.text import one_line
-from coalserver.media.files import sync_directory
+from coalserver.media.files import sync_directory, write_private
 from coalserver.media.images import FILE_PATTERN
 from coalserver.storage.codec import COUNTER_NAMES
 from coalserver.storage.data_directory import (
@@ -45,9 +46,17 @@ from coalserver.storage.sqlite.schema import (
 from coalserver.storage.sqlite.store import SqliteStore
 
 FORMAT = 1
+LINK_ATTEMPTS = 5
 MANIFEST, MANIFEST_SIZE = "manifest.json", 2**27
 #: Files in a backup besides the database; no path can lead out of the data directory.
-MEMBER_PATTERN = re.compile(rf"keys/{KEY_NAME.pattern}|screenshots/(?:{FILE_PATTERN.pattern})")
+MEMBER_PATTERN = re.compile(
+    rf"keys/{KEY_NAME.pattern}|screenshots/(?:{FILE_PATTERN.pattern})"
+    r"|hosting/worlds/\d{1,18}/saves/\d{8}T\d{6}Z-[a-z]{1,20}\.(?:zip|json)"
+)
+#: Saved games of hosted worlds in a backup begin with this.
+WORLDS_PREFIX = "hosting/"
+#: Written beside restored saved games: a JSON list of the ids of their worlds.
+RESTORED_WORLDS = "hosting/restored-worlds.json"
 #: Added to counters if the replaced database is missing or unreadable: more than can have been counted since
 #: the backup, and few enough that clients with 32-bit ids survive several restores.
 COUNTER_LEAP, ENTRIES_LEAP = 10**6, 10**8
@@ -80,8 +89,15 @@ class StagedBackup:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
-async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[str, Any]:
+async def backup(
+    home: DataDirectory,
+    store: SqliteStore,
+    file: Path,
+    saves: Callable[[], Mapping[str, Path]] = dict,
+) -> dict[str, Any]:
     """Write all data to a new file, check its database and return its path and size.
+
+    `saves` returns saved games of hosted worlds to be included: name in the backup -> file.
 
     Raises OperatorError if the file exists, cannot be written or would hold a damaged database; then it is
     not created.
@@ -96,6 +112,7 @@ async def backup(home: DataDirectory, store: SqliteStore, file: Path) -> dict[st
             await asyncio.to_thread(check_file, scratch / home.database.name)
             await asyncio.to_thread(_link, home.screenshots, scratch / "screenshots")
             await asyncio.to_thread(_copy_keys, home, scratch)
+            await asyncio.to_thread(_link_saves, saves, scratch)
             size = await asyncio.to_thread(_pack, home, scratch, file)
         except NotAStore as error:
             raise OperatorError(
@@ -159,6 +176,8 @@ async def apply_backup(
                 target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 (scratch / part).rename(target)
                 sync_directory(target.parent)
+            if worlds := restored_worlds(staged.manifest):
+                write_private(restored / RESTORED_WORLDS, json.dumps(worlds).encode())
             if replaced is not None:
                 (scratch / "kept").rename(replaced)
         except (OSError, StoreFailed, StoreUnusable) as error:
@@ -188,11 +207,19 @@ def read_manifest(file: Path) -> Mapping[str, Any]:
         ) from error
 
 
+def restored_worlds(manifest: Mapping[str, Any]) -> list[int]:
+    """Return the ids of the hosted worlds whose saved games are in a backup."""
+    names = (name for name in manifest["files"] if name.startswith(WORLDS_PREFIX))
+    return sorted({int(name.split("/")[2]) for name in names})
+
+
 def _pack(home: DataDirectory, scratch: Path, file: Path) -> int:
     parts = {home.database.name: scratch / home.database.name}
     parts |= {f"keys/{key.name}": key for key in sorted((scratch / "keys").iterdir())}
     shots = sorted((scratch / "screenshots").glob("[!.]*"))
     parts |= {f"screenshots/{shot.name}": shot for shot in shots}
+    worlds = sorted((scratch / "hosting").glob("worlds/*/saves/*"))
+    parts |= {path.relative_to(scratch).as_posix(): path for path in worlds}
     rows = {
         name: {"bytes": path.stat().st_size, "sha256": digest(path)} for name, path in parts.items()
     }
@@ -244,13 +271,34 @@ def _link(folder: Path, copy: Path) -> None:
         target = copy / path.name
         if not FILE_PATTERN.fullmatch(path.name) or target.exists():
             continue
+        with suppress(FileNotFoundError):
+            _link_file(path, target)
+
+
+def _link_file(path: Path, target: Path) -> None:
+    """Hard-link a file that never changes. Raises OSError, FileNotFoundError if it was deleted."""
+    try:
+        os.link(path, target)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        # Some file systems have no hard links, and none leads to another file system.
+        shutil.copy2(path, target)
+
+
+def _link_saves(saves: Callable[[], Mapping[str, Path]], scratch: Path) -> None:
+    """Hard-link saved games. Where one is deleted meanwhile, all are looked for again. Raises OSError."""
+    for left in range(LINK_ATTEMPTS, -1, -1):
+        shutil.rmtree(scratch / "hosting", ignore_errors=True)
         try:
-            os.link(path, target)
+            for name, path in saves().items():
+                target = scratch / name
+                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _link_file(path, target)
+            return
         except FileNotFoundError:
-            continue
-        except OSError:
-            # Some file systems have no hard links.
-            shutil.copy2(path, target)
+            if not left:
+                raise
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:
@@ -325,7 +373,7 @@ def _damaged(file: Path, member: str, cause: str) -> InvalidBackup:
 
 def _copy(content: IO[bytes], path: Path) -> str:
     """Write a file durably and return its SHA-256 in hexadecimal."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
         shutil.copyfileobj(content, out)
         out.flush()

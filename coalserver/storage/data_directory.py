@@ -285,7 +285,8 @@ class DataDirectory:
         shm.unlink(missing_ok=True)
         for file in [path for path in self._restored.rglob("*") if path.is_file()]:
             target = self.path / file.relative_to(self._restored)
-            target.parent.mkdir(mode=0o700, exist_ok=True)
+            for folder in reversed(target.relative_to(self.path).parents[:-1]):
+                (self.path / folder).mkdir(mode=0o700, exist_ok=True)
             file.replace(target)
             sync_directory(target.parent)
         shutil.rmtree(self._restored)

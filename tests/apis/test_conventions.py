@@ -34,6 +34,7 @@ ALWAYS: dict[ErrorCode, dict[str, Any]] = {
     ErrorCode.RATE_LIMITED: {"wait": 7},
     ErrorCode.CURSOR_AHEAD: {"head": 41},
     ErrorCode.ORDER_REFUSED: {"refusal": RefusedOrder(RefusalCode.ENDING)},
+    ErrorCode.ARCHIVE_REFUSED: {"text": "This archive is not safe: it is damaged."},
     ErrorCode.PASSWORD_TOO_SHORT: {"minimum": 8},
     ErrorCode.VERSION_CONFLICT: {"version": 2},
     ErrorCode.TOO_MANY_SEATS: {"maximum": 50},

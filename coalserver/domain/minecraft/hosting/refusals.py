@@ -25,6 +25,8 @@ class RefusalCode(StrEnum):
     NOT_SAVABLE = "not_savable"
     NOT_STOPPED = "not_stopped"
     NOT_RUNNING = "not_running"
+    #: Of the restore of a backup of the whole server.
+    WORLDS_RUNNING = "worlds_running"
     #: On the command line.
     NOT_HOSTED = "not_hosted"
     SERVER_NOT_RUNNING = "server_not_running"
@@ -47,6 +49,7 @@ REFUSAL_SENTENCES = {
     RefusalCode.NOT_SAVABLE: "The world is neither running nor stopped.",
     RefusalCode.NOT_STOPPED: "Stop the world first.",
     RefusalCode.NOT_RUNNING: "The world is not running.",
+    RefusalCode.WORLDS_RUNNING: "Stop all worlds first.",
     RefusalCode.NOT_HOSTED: "This server does not run this world.",
     RefusalCode.SERVER_NOT_RUNNING: "The server is not running.",
 }
