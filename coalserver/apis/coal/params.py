@@ -20,6 +20,7 @@ from coalserver.web.pages.forms import FORM_CONTENT_TYPE, parse_form
 JSON = "application/json"
 REQUIRED = "This field is required."
 INVALID_INTEGER = "Not a valid integer value"
+INVALID_CHOICE = "Not a valid choice"
 INVALID_DATETIME = "Not a valid datetime value"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
@@ -119,7 +120,7 @@ class ChoiceField(fields.Field[str]):
         if not text:
             return missing
         if text not in self.choices:
-            raise ValidationError("Not a valid choice")
+            raise ValidationError(INVALID_CHOICE)
         return text
 
 

@@ -1,5 +1,6 @@
 """Server properties: the configuration of a hosted world (document, 2.3.4)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -7,6 +8,7 @@ from marshmallow import fields, missing
 
 from coalserver.apis.coal.auth import admin, user
 from coalserver.apis.coal.params import (
+    INVALID_CHOICE,
     ChoiceField,
     Data,
     IntegerField,
@@ -21,6 +23,7 @@ from coalserver.core.commands.hosting_settings import set_properties
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft import server_properties as domain
+from coalserver.domain.minecraft.property_values import LARGE_MEMORY_SIZES, MEMORY
 from coalserver.domain.minecraft.server_properties import PROPERTIES, effective_properties
 from coalserver.domain.minecraft.world import World
 from coalserver.security.opaque_keys import SERVER
@@ -50,6 +53,7 @@ class BlankableText(TextField):
 
 
 def _schema_field(
+    name: str,
     property: domain.IntegerProperty
     | domain.BooleanProperty
     | domain.ChoiceProperty
@@ -63,7 +67,8 @@ def _schema_field(
         case domain.BooleanProperty():
             return LenientBoolean()
         case domain.ChoiceProperty():
-            return ChoiceField(*property.choices)
+            # Sizes that only the site and the command line set are checked against the world.
+            return ChoiceField(*property.choices, *(LARGE_MEMORY_SIZES if name == MEMORY else ()))
         case domain.TextProperty(allow_empty=False):
             return BlankableText()
     return TextField()
@@ -71,7 +76,7 @@ def _schema_field(
 
 #: Parameters of a change: every property, all optional.
 SET_PROPERTIES = RequestSchema.from_dict(
-    {name: _schema_field(property) for name, property in PROPERTIES.items()}
+    {name: _schema_field(name, property) for name, property in PROPERTIES.items()}
 )()
 
 
@@ -87,6 +92,7 @@ async def set_server_properties(ctx: RequestContext) -> web.StreamResponse:
     """Change the given properties only, so that concurrent changes of others are kept."""
     params = await read_params(ctx, SET_PROPERTIES)
     world = world_in_path(ctx)
+    _check_memory(world, params)
     kwargs: dict[str, Any] = {
         "world_id": world.id,
         "changes": params,
@@ -102,6 +108,13 @@ async def set_server_properties(ctx: RequestContext) -> web.StreamResponse:
         **kwargs,
     )
     return json_response(render_properties(ctx, run.world))
+
+
+def _check_memory(world: World, params: Mapping[str, Any]) -> None:
+    """Refuse a size beyond those of the document, unless the world has it: clients send back what they have read."""
+    memory = params.get(MEMORY)
+    if memory in LARGE_MEMORY_SIZES and memory != effective_properties(world.properties)[MEMORY]:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={MEMORY: [INVALID_CHOICE]})
 
 
 def render_properties(ctx: RequestContext, world: World) -> JsonObject:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from coalserver.core.commands.hosting_settings import add_version
+from coalserver.core.commands.hosting_settings import add_version, set_properties
 from coalserver.core.commands.worlds import archive_world
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
@@ -54,6 +54,22 @@ async def change(user: User, world: WorldFixture, **changes: Any) -> dict[str, A
     assert answer.status == 200, answer.raw
     assert answer.json == await get_properties(user, world)
     return answer.json  # type: ignore[no-any-return]
+
+
+async def test_world_with_memory_from_the_site_is_shown_and_changed(
+    test_app: TestApp, root: User, world: WorldFixture
+):
+    await test_app.core.execute(set_properties, world_id=world.id, changes={"memory": "6G"})
+    found = await get_properties(root, world)
+    assert found["memory"] == "6G"
+    # A client that sends back what it has read changes nothing else.
+    given = {name: value for name, value in found.items() if name != "key" and value is not None}
+    sent = given | {"motd": "Hi"}
+    assert await change(root, world, **sent) == {**found, "motd": "Hi"}
+    for memory in ("5G", "8G", "9G"):
+        answer = await root.send(world.path + "/properties", memory=memory, motd="x")
+        assert (answer.status, answer.json) == (400, {"errors": "memory: Not a valid choice."})
+    assert (await change(root, world, memory="4G"))["memory"] == "4G"
 
 
 async def test_new_world_has_the_default_properties(root: User, world: WorldFixture):
