@@ -1,0 +1,208 @@
+"""Pages of a world that the server runs: two browsers follow it, and the console goes on after a cut."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+from playwright.async_api import Locator, expect
+
+from coalserver.hosting.segments import ConsoleReader
+from tests.browser.crowd import EMAIL, PASSWORD, sign_in
+from tests.browser.servers import Server
+from tests.browser.test_profile import SCREENS, expect_no_horizontal_scroll
+from tests.browser.visitors import DESKTOP, NO_SERVER, PHONE, Visit, Visitor, http_error
+from tests.hosting.test_server_process import Machine
+
+ADMIN = "root@example.org"
+#: Answers of the server's own polls, which no page shows.
+POLL = re.compile(r"There are \d+ of a max")
+SHOWN_LINES = """() => [...document.querySelectorAll(".console-line")].map((line) => [
+    Number(line.dataset.number), line.querySelector(".console-text").textContent,
+])"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
+    """Yield a data directory with a hosted world, which a fake program plays, and an admin."""
+    machine = Machine(tmp_path)
+    await machine.prepare("--start-seconds", "1")
+    yield machine
+    await machine.end()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(machine: Machine, chromium: str) -> AsyncIterator[Server]:
+    flags = (
+        "--config", str(machine.settings), "--hosting-ports", f"{machine.ports}-{machine.ports + 1}",
+        "--hosting-bind", "127.0.0.1", "--hosting-memory", "4000", "--hosting-crash-wait", "4",
+    )  # fmt: skip
+    with closing(Server(machine.data, flags)) as server:
+        for email, flag in ((EMAIL, "--active"), (ADMIN, "--admin")):
+            server.run_command("account", "add", email, "--password", PASSWORD, flag)
+        machine.server = server
+        yield server
+
+
+async def open_as_admin(visit: Visit, path: str, **options: Any) -> Visitor:
+    root = await visit(f"/login?next_url={path}", **options)
+    # By id, since the labels depend on the language.
+    await root.page.locator("#email").fill(ADMIN)
+    await root.page.locator("#password").fill(PASSWORD)
+    await root.page.locator("#password").press("Enter")
+    await root.page.wait_for_url(f"**{path}")
+    return root
+
+
+async def tell(root: Visitor, command: str) -> None:
+    """Send a command from the console page."""
+    await root.part("command").fill(command)
+    await root.part("command").press("Enter")
+    await expect(root.part("command")).to_have_value("")
+
+
+def console_line(root: Visitor, text: str) -> Locator:
+    """Return the lines that end with a text: before it they have their header."""
+    return root.page.locator(".console-line").filter(has_text=re.compile(f"{re.escape(text)}$"))
+
+
+async def test_two_browsers_follow_a_world_from_start_to_crash(visit, server, machine):
+    page, question = (
+        f"/servers/{machine.world}",
+        {"pause": "Stop world", "restart": "Restart world"},
+    )
+    actor = await open_as_admin(visit, page, **DESKTOP)
+    root = await actor.open_tab()
+    ann = await visit(page, **PHONE)
+    await sign_in(ann, page)
+    watchers = (root, ann)
+    for watcher in watchers:
+        await watcher.expect_live()
+        await watcher.mark_page()
+        await watcher.expect_text("world-status", "Not started yet")
+        await expect(watcher.button("Start")).to_be_visible()
+
+    async def order(name: str) -> None:
+        await actor.page.goto(f"{server.url}{page}/{name}")
+        await actor.button(question[name]).click()
+        await actor.page.wait_for_url(f"**{page}")
+
+    async def expect_running() -> None:
+        for watcher in watchers:
+            await watcher.expect_text("world-status", "Running")
+            await expect(
+                watcher.page.get_by_text(f"127.0.0.1:{machine.ports}", exact=True)
+            ).to_be_visible()
+            await expect(watcher.button("Start")).to_be_hidden()
+        await expect(root.page.get_by_role("link", name="Restart…")).to_be_visible()
+        assert await ann.page.get_by_role("link", name="Restart…").count() == 0
+
+    await actor.button("Start").click()
+    for watcher in watchers:
+        await watcher.expect_text("world-status", "Starting")
+    await expect_running()
+    await order("restart")
+    for watcher in watchers:
+        await watcher.expect_text("world-status", "Starting")
+    await expect_running()
+    await order("pause")
+    for watcher in watchers:
+        await watcher.expect_text("world-status", "Stopped")
+        await expect(watcher.button("Start")).to_be_visible()
+        await expect(
+            watcher.page.get_by_text(f"127.0.0.1:{machine.ports}", exact=True)
+        ).to_be_hidden()
+    await actor.page.reload()
+    await actor.button("Start").click()
+    await expect_running()
+    await expect(root.part("crash")).to_be_hidden()
+    await actor.page.goto(f"{server.url}/admin/servers/{machine.world}/console")
+    await tell(actor, "fake crash")
+    for watcher in watchers:
+        await watcher.expect_text("world-status", re.compile(r"Starts again in [1-4] s"))
+    await watchers[0].expect_text("world-status", "Starts again in 1 s")
+    await expect(root.part("crash")).to_contain_text("This crash report has been saved to")
+    await expect(root.part("crash").locator("summary")).to_contain_text("crash-reports/crash-")
+    assert await ann.part("crash").count() == 0
+    await expect_running()
+    for watcher in watchers:
+        assert await watcher.is_same_page()
+        await expect_no_horizontal_scroll(watcher)
+
+
+async def test_console_goes_on_after_a_cut_without_a_lost_or_double_line(visit, server, machine):
+    path = f"/admin/servers/{machine.world}/console"
+    root = await open_as_admin(visit, path, **DESKTOP)
+    root.expect_errors(NO_SERVER, http_error(400))
+    await root.expect_live()
+    await root.mark_page()
+    await root.part("command").fill("list")
+    await root.part("command").press("Enter")
+    await root.expect_text("console-error", "The world is not running.")
+    assert machine.order("play") == 202
+    await root.expect_text("world-status", "Running")
+    await tell(root, "fake line <img src=x onerror=alert(1)> &amp; x")
+    await expect(console_line(root, "<img src=x onerror=alert(1)> &amp; x")).to_have_count(1)
+    await tell(root, "fake flood 1500 20")
+    server.kill()
+    await root.expect_reconnecting()
+    server.restart()
+    await root.expect_live()
+    await tell(root, "fake line the end")
+    await expect(console_line(root, "the end")).to_have_count(1)
+    shown = await root.page.evaluate(SHOWN_LINES)
+    written = [
+        [line.number, line.text]
+        for line in ConsoleReader(machine.files.run).read(0, 1_000_000)
+        if not POLL.search(line.text) and line.number <= shown[-1][0]
+    ]
+    assert len(shown) > 1500
+    assert [number for number, _ in shown] == [number for number, _ in written]
+    assert await root.is_same_page()
+
+
+async def test_console_follows_its_end_unless_the_reader_scrolls_up(visit, server, machine):
+    path = f"/admin/servers/{machine.world}/console"
+    root = await open_as_admin(visit, path, **PHONE)
+    assert machine.order("play") == 202
+    await root.expect_text("world-status", "Running")
+    await tell(root, "fake flood 100 20")
+    await tell(root, "fake line one")
+    await expect(console_line(root, "one")).to_be_in_viewport()
+    await expect(root.part("jump")).to_be_hidden()
+    await root.page.get_by_role("log").evaluate("log => log.scrollTo(0, 0)")
+    await expect(root.part("jump")).to_be_visible()
+    # Sent from elsewhere: a command of one's own leads to the end.
+    other = await open_as_admin(visit, path, **DESKTOP)
+    await tell(other, "fake line two")
+    await expect(root.part("jump")).to_have_text("Jump to latest (1)")
+    assert await root.page.get_by_role("log").evaluate("log => log.scrollTop") == 0
+    await root.part("jump").click()
+    await expect(console_line(root, "two")).to_be_in_viewport()
+    await expect(root.part("jump")).to_be_hidden()
+    await expect(root.announcements).not_to_be_empty()
+    await root.part("command").press("ArrowUp")
+    await expect(root.part("command")).to_have_value("fake line one")
+
+
+@SCREENS
+async def test_console_works_without_scripts_and_in_german(visit, server, machine, screen):
+    path = f"/admin/servers/{machine.world}/console"
+    options = {**screen, "java_script_enabled": False, "locale": "de-DE"}
+    root = await open_as_admin(visit, path, **options)
+    root.expect_errors(http_error(400))
+    await root.part("command").fill("list")
+    await root.page.get_by_role("button", name="Senden").click()
+    await expect(root.page.get_by_role("alert")).to_have_text("Die Welt läuft nicht.")
+    await expect(root.part("command")).to_have_value("list")
+    assert machine.order("play") == 202
+    machine.wait_for("RUNNING")
+    await root.part("command").fill("fake line hallo")
+    await root.page.get_by_role("button", name="Senden").click()
+    await expect(root.page.get_by_text("Befehl gesendet.")).to_be_visible()
+    machine.wait_for_text("hallo")
+    await root.page.reload()
+    await expect(console_line(root, "hallo")).to_be_visible()
+    await expect_no_horizontal_scroll(root)
