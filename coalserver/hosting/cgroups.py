@@ -151,6 +151,7 @@ class Cgroups:
             f"--property=MemoryMax={limits.memory}",
             f"--property=CPUWeight={limits.cpu_weight}",
             f"--property=TasksMax={limits.tasks}",
+            *self._order(),
             "--",
             *_HOLD,
         ]
@@ -166,6 +167,15 @@ class Cgroups:
             cgroup.release()
             raise
         return cgroup
+
+    def _order(self) -> tuple[str, ...]:
+        """Return the option for a scope to end after coalserver, which stops its worlds when the machine shuts down."""
+        for line in self._places.own.read_text("utf-8").splitlines():
+            unit = line.rpartition("/")[2]
+            if line.startswith("0::/") and unit.endswith(".service"):
+                # Units are stopped in the reverse order of their start.
+                return (f"--property=Before={unit}",)
+        return ()
 
     # Without systemd
 

@@ -307,17 +307,25 @@ async def test_program_that_cannot_be_run_leaves_no_cgroup(
         await worlds.end()
 
 
+@pytest.mark.parametrize(
+    ("own", "order"),
+    [
+        ("0::/system.slice/coalserver.service\n", {"--property=Before=coalserver.service"}),
+        ("1:cpu:/x.service\n0::/user.slice/session-1.scope\n", set()),
+    ],
+)
 def test_scope_is_asked_for_with_its_limits(
-    tmp_path: Path, real_places: CgroupPlaces, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, own: str, order: set[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    root = tmp_path / "cgroup"
+    write(root / "cgroup.controllers", "cpu memory pids\n")
+    write(tmp_path / "own", own)
     program = tmp_path / "systemd-run"
     program.write_text('#!/bin/sh\necho "$@" > "$0.arguments"\nexit 1\n')
     program.chmod(stat.S_IRWXU)
     systemd = tmp_path / "systemd"
     systemd.touch()
-    places = CgroupPlaces(
-        real_places.root, systemd=systemd, systemd_run=str(program), controllers=()
-    )
+    places = CgroupPlaces(root, tmp_path / "own", systemd=systemd, systemd_run=str(program))
     with caplog.at_level(logging.WARNING):
         assert Cgroups(places).create("abc", LIMITS) is None
     assert "systemd-run makes no scope" in caplog.text
@@ -329,6 +337,7 @@ def test_scope_is_asked_for_with_its_limits(
         f"--property=MemoryMax={1780 * MIB}",
         "--property=CPUWeight=200",
         "--property=TasksMax=4096",
+        *order,
     }
 
 
