@@ -322,6 +322,7 @@ class SavingService:
         # Without save commands the files are copied as they lie.
         has_commands = process is not None and not (version is not None and version.no_save)
         console = WorldConsole(process) if process is not None and has_commands else None
+        begun = asyncio.get_running_loop().time()
         try:
             saved = await save_world(
                 self._games_of(world_id),
@@ -335,6 +336,7 @@ class SavingService:
         finally:
             if console is not None:
                 console.close()
+        self._context.save_seconds[world_id] = asyncio.get_running_loop().time() - begun
         log.info("World %d was saved as %s", world_id, saved.saved.id)
         if saved.level is not None:
             await self._record_facts(world_id, saved.level)

@@ -43,6 +43,7 @@ from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.saves import SavedGame, SaveKind
 from coalserver.hosting.saving import SavingService
 from coalserver.hosting.segments import ConsoleLine
+from coalserver.hosting.sizes import WorldSizes
 from coalserver.hosting.version_hosting import VersionHosting
 from coalserver.hosting.wake import Doors, find_sleeping_worlds
 from coalserver.hosting.world_files import WorldFiles
@@ -93,7 +94,9 @@ class WorldHosting(VersionHosting):
             core, options.folder, machine_zone(), lambda: self._context.ending
         )
         self._measures = Measuring(self._context, self._worlds)
+        self._sizes = WorldSizes(self._context, self._worlds)
         self._measuring: asyncio.Task[None] | None = None
+        self._sizing: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._started = False
 
@@ -130,6 +133,7 @@ class WorldHosting(VersionHosting):
         self._saving.start()
         self._update_doors()
         self._measuring = asyncio.create_task(self._measure_forever())
+        self._sizing = asyncio.create_task(self._sizes.run())
         self._keeping = asyncio.create_task(self._keep_saves())
 
     async def _keep_saves(self) -> None:
@@ -178,7 +182,7 @@ class WorldHosting(VersionHosting):
             if pending:
                 await asyncio.wait(pending)
         self._started = False
-        for task in filter(None, (self._measuring, self._keeping)):
+        for task in filter(None, (self._measuring, self._sizing, self._keeping)):
             task.cancel()
             await asyncio.wait([task])
         if self._measuring is not None:
@@ -313,7 +317,11 @@ class WorldHosting(VersionHosting):
         child = process.state.child if process is not None and not process.ended else None
         pid = child["pid"] if child is not None else None
         figures = self._measures.figures(world_id, pid)
-        return replace(figures, saved_games=self._saving.count(world_id))
+        return replace(
+            figures,
+            saved_games=self._saving.count(world_id),
+            excess=self._sizes.excess(world_id),
+        )
 
     async def console(
         self, world_id: int, after: int | None, size: int

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from coalserver.core.queries.worlds import online_visitors
+from coalserver.domain.audit import COMMAND_LINE
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
 from coalserver.domain.samples import KEPT_SECONDS, SampleRow, Tally, world_series
 from coalserver.hosting import measuring
@@ -277,3 +278,38 @@ def test_sample_is_taken_when_its_minute_is_over() -> None:
     assert sample.tallies["players"] == Tally(2, 6, 4)
     assert sample.tallies["ticks"] == Tally(1, 19.5, 19.5)
     assert taker.take(180.0) is None
+
+
+async def test_world_above_the_limit_is_reported_once_a_day(
+    worlds: Worlds, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await worlds.add()
+    folder = worlds.files(world).server
+    folder.mkdir(parents=True)
+    with (folder / "region.mca").open("wb") as file:
+        file.truncate((1025 << 20) + 1)
+    sizes = worlds.hosting._sizes
+    await sizes.measure_all()
+    assert worlds.hosting.figures(world).excess is None and not caplog.records
+    await worlds.configure(world_limit=1025)
+    await sizes.measure_all()
+    assert worlds.hosting.figures(world).excess == (1025 << 20) + 1
+    await sizes.measure_all()
+    assert [record.message for record in caplog.records] == [
+        f"World {world} has 1.0 GiB, more than the 1.0 GiB that a world may have"
+    ]
+    monkeypatch.setattr("coalserver.hosting.sizes.WARNING_SECONDS", 0.0)
+    await sizes.measure_all()
+    assert len(caplog.records) == 2
+    await worlds.configure(world_limit=2048)
+    assert worlds.hosting.figures(world).excess is None
+
+
+async def test_time_of_a_saved_game_is_measured(worlds: Worlds) -> None:
+    world = await worlds.add()
+    await worlds.play(world)
+    assert worlds.hosting.figures(world).save_seconds is None
+    await worlds.hosting.save(world, COMMAND_LINE)
+    await worlds.until(lambda: worlds.hosting.figures(world).save_seconds is not None)
+    taken = worlds.hosting.figures(world).save_seconds
+    assert taken is not None and taken > 0

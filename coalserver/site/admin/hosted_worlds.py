@@ -20,7 +20,7 @@ from coalserver.core.commands.hosted_worlds import (
 )
 from coalserver.core.hosting import Hosting
 from coalserver.core.queries.hosted_worlds import FURTHER, editable_values, obsolete_in_world
-from coalserver.core.queries.hosting import all_versions, get_run
+from coalserver.core.queries.hosting import all_versions, get_run, get_settings
 from coalserver.core.queries.worlds import get_world, online_visitors, queued_commands
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import WITH_PROCESS, pending_properties
@@ -38,6 +38,7 @@ from coalserver.domain.minecraft.slugs import slugify_short_name
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.text import one_line
 from coalserver.site.access import require_admin, world_path
+from coalserver.site.admin.backups import format_size
 from coalserver.site.admin.layout import (
     PageRenderer,
     SuccessMessages,
@@ -289,6 +290,7 @@ def render_hosted_world(
         shown if refused == "settings" else current, typed if refused == "settings" else None
     )
     run = ctx.core.query(get_run, world_id=world.id)
+    excess = ctx.app.service(Hosting).figures(world.id).excess
     settings_shown = shown if refused == "settings" else current
     further_shown = shown if refused == "further" else current
     context = {
@@ -298,6 +300,8 @@ def render_hosted_world(
         "queued": ctx.core.query(queued_commands, world=world.id),
         "eula": run.hosted.eula,
         "pending": pending_properties(run.world, run.hosted),
+        "excess": None if excess is None else format_size(excess, language),
+        "limit": format_size(ctx.core.query(get_settings).world_limit << 20, language),
         "has_process": world.status in WITH_PROCESS,
         "texts": texts,
         "field_errors": field_errors,

@@ -13,6 +13,7 @@ from coalserver.core.queries.hosted_worlds import editable_values
 from coalserver.core.queries.hosting import get_run
 from coalserver.core.queries.worlds import active_worlds
 from coalserver.domain.audit import COMMAND_LINE
+from coalserver.domain.minecraft.hosting.hosted_world import Figures
 from coalserver.domain.minecraft.hosting.version import Version
 from coalserver.domain.minecraft.server_properties import PROPERTIES
 from coalserver.domain.minecraft.world import WorldStatus
@@ -374,3 +375,13 @@ async def test_pages_are_german(test_app, browser, world):
     page = words(await browser.get(path(world), **german))
     assert "Weitere Einstellungen" in page and "Diese Version kennt das nicht mehr." in page
     assert "Welt hosten" in words(await browser.get(CREATE, **german))
+
+
+async def test_world_above_the_limit_is_reported(test_app, browser, world, monkeypatch):
+    page = await browser.get(path(world))
+    assert "that a world may have" not in words(page)
+    figures = Figures(excess=12 << 30)
+    monkeypatch.setattr(test_app.world_hosting, "figures", lambda world_id: figures)
+    page = await browser.get(path(world))
+    sentence = "The folder of this world has 12.9 GB, more than the 10.7 GB that a world may have."
+    assert sentence in words(page)

@@ -167,6 +167,8 @@ class Figures:
     cpu_seconds: float = 0.0
     #: Seconds that its last saved game took.
     save_seconds: float | None = None
+    #: Bytes of its folder, if that is larger than worlds may be.
+    excess: int | None = None
     saved_games: int = 0
 
 
