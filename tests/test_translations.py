@@ -9,6 +9,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from coalserver.domain.minecraft.hosting.refusals import REFUSAL_SENTENCES, TROUBLE_SENTENCES
+from coalserver.domain.minecraft.hosting.settings import ALLOWED
 from coalserver.web.pages.i18n import SCRIPT_CATALOG, TRANSLATIONS_DIRECTORY
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,8 @@ def used_texts(scripts: bool) -> dict[Text, str]:
     sentences: dict[Text, str] = dict.fromkeys(
         (*REFUSAL_SENTENCES.values(), *TROUBLE_SENTENCES.values()), refusals
     )
+    settings = "coalserver/domain/minecraft/hosting/settings.py"
+    sentences |= dict.fromkeys(ALLOWED.values(), settings)
     return (
         sentences
         | texts_in("templates", ".html", "jinja2")

@@ -74,6 +74,8 @@ ADMIN_PATHS = (
     "/servers/ours/pause",
     "/servers/ours/restart",
     "/servers/ours/kill",
+    "/admin/instance/configure",
+    "/admin/instance/stop",
     "/admin/games",
     "/admin/games/noughts/rotate",
     "/admin/rooms",

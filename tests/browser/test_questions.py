@@ -17,6 +17,7 @@ HARMLESS = re.compile(
     r"/logout|/profile|/profile/(password|claim|tokens)"
     r"|/admin/users/\d+(/activate)?|/admin/server_create(_gce)?|/admin/servers/\d+(/pair|/command|/console|/gce(/further)?|/saves(/upload|/[^/]+/(pin|note))?)?"
     r"|/servers/[a-z]+/(play|save|chats|screenshots)"
+    r"|/admin/instance/configure"
     r"|/admin/games|/admin/backups(/upload|/[^/]+/download)?"
 )
 #: The pages that the crawler visits, by the beginning of their path.
@@ -75,7 +76,7 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
         "/admin/rooms/1/close", "/admin/rooms/1/kick/1", "/admin/sessions/1/close",
         "/admin/sessions/1/kick/1", "/admin/bans/lift", "/admin/users/1/remove",
         "/profile/browsers/1/end", "/profile/sign-out",
-        "/servers/ours/pause", "/servers/ours/restart", "/servers/ours/kill",
+        "/admin/instance/stop", "/servers/ours/pause", "/servers/ours/restart", "/servers/ours/kill",
     }  # fmt: skip
 
 

@@ -58,7 +58,7 @@ class Hosted(Machine):
         return [
             (str(entry.action), entry.subject)
             for entry in asyncio.run(self.read())[2]
-            if entry.actor == COMMAND_LINE
+            if entry.actor == COMMAND_LINE and entry.action is not AuditAction.EULA_AGREED
         ]
 
 
@@ -303,7 +303,7 @@ def test_settings_are_kept(either: CommandLine) -> None:
         ("budget=-1", "budget: MiB"),
         ("budget=", "budget: MiB"),
         ("ports=25564-25570", "from 25565 to 25575"),
-        ("ports=25570-25569", "ports: the first and the last port"),
+        ("ports=25570-25569", "ports: The first and the last port"),
         ("ports=a-b", "ports:"),
         ("public_address=a b", "public_address:"),
         ("public_address=host:25565", "public_address:"),
@@ -315,11 +315,11 @@ def test_settings_are_kept(either: CommandLine) -> None:
         ("save_at=3:30", "from 00:00 to 23:59"),
         ("save_zone=Mars/Olympus", "IANA"),
         ("save_zone=../UTC", "IANA"),
-        ("save_on_pause=maybe", "yes or no"),
+        ("save_on_pause=maybe", "Yes or no"),
         ("stop_warning=3601", "from 0 to 3600"),
         ("disk_free=1.5", "disk_free:"),
         ("world_limit=0", "world_limit:"),
-        ("ticks=", "ticks: yes or no"),
+        ("ticks=", "ticks: Yes or no"),
         ("colour=red", "There is no setting colour. The settings are: budget, "),
     ],
 )

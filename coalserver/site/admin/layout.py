@@ -36,6 +36,7 @@ PAGES = (
     ("overview", "/admin", N_("Overview")),
     ("users", "/admin/users", N_("Users")),
     ("servers", "/admin/servers", N_("Worlds")),
+    ("configure", "/admin/instance/configure", N_("Configure")),
     ("games", "/admin/games", N_("Games")),
     ("rooms", "/admin/rooms", N_("Rooms")),
     ("bans", "/admin/bans", N_("Bans")),

@@ -17,6 +17,7 @@ from coalserver.site.admin import (
     console,
     games,
     hosted_worlds,
+    hosting,
     rooms,
     saves,
     system,
@@ -27,7 +28,19 @@ from coalserver.site.admin.layout import get, render_admin_page
 from coalserver.site.admin.messages import ACTION_MESSAGES
 from coalserver.web.context import RequestContext
 
-MODULES = (users, worlds, hosted_worlds, console, saves, games, rooms, bans, system, backups)
+MODULES = (
+    users,
+    worlds,
+    hosted_worlds,
+    hosting,
+    console,
+    saves,
+    games,
+    rooms,
+    bans,
+    system,
+    backups,
+)
 #: Audit entries, and pending accounts, on the overview.
 OVERVIEW_ROWS = 8
 

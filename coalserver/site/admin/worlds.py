@@ -43,6 +43,7 @@ SUCCESS_MESSAGES = {
         ),
     ),
     "ended": ("servers", N_("World archived")),
+    "stopping": ("servers", N_("All worlds are being stopped.")),
 }
 
 
@@ -147,18 +148,24 @@ def render_world(
     )
 
 
+ARCHIVE_CONNECTED = N_(
+    "<bdi>%(name)s</bdi> is removed from all lists, its agent is disconnected, and its short"
+    " name becomes available. The history is kept, but the world cannot be restored on this"
+    " site."
+)
+ARCHIVE_HOSTED = N_(
+    "<bdi>%(name)s</bdi> is stopped and removed from all lists, and its port and short name become"
+    " available. Its files, saved games and history are kept, but the world cannot be restored on this"
+    " site."
+)
+
+
 def render_archive_world(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     world = requested_world(ctx)
     return confirm_page(
         ctx,
         title=N_("Archive world"),
-        texts=[
-            N_(
-                "<bdi>%(name)s</bdi> is removed from all lists, its agent is disconnected, and its short"
-                " name becomes available. The history is kept, but the world cannot be restored on this"
-                " site."
-            )
-        ],
+        texts=[ARCHIVE_HOSTED if world.hosted else ARCHIVE_CONNECTED],
         values={"name": world.name},
         button=N_("Archive world"),
         back_label=world.name,

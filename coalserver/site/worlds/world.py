@@ -85,17 +85,24 @@ def order_page(order: Order | None) -> Handler:
             else:
                 await hosting.order(world.id, order, account.id)
         except DomainError as error:
-            sentence = order_error_sentence(error, request_language(ctx.request))
-            if sentence is None:
-                raise
-            ctx.app.count_refusal(error)
-            response = await render_world_page(ctx, world, account, sentence)
-            if error.code is ErrorCode.RATE_LIMITED:
-                response.set_status(429)
-            return add_retry_after(response, error)
+            return await render_order_error(ctx, world, account, error)
         return redirect(world_path(world))
 
     return handler
+
+
+async def render_order_error(
+    ctx: RequestContext, world: World, account: Account, error: DomainError
+) -> web.StreamResponse:
+    """Render the page of a world with the sentence of a refused order; raise any other error again."""
+    sentence = order_error_sentence(error, request_language(ctx.request))
+    if sentence is None:
+        raise error
+    ctx.app.count_refusal(error)
+    response = await render_world_page(ctx, world, account, sentence)
+    if error.code is ErrorCode.RATE_LIMITED:
+        response.set_status(429)
+    return add_retry_after(response, error)
 
 
 def order_error_sentence(error: DomainError, language: Language) -> str | None:

@@ -37,7 +37,8 @@ def stored_state(test_app: TestApp) -> str:
 def test_every_admin_route_has_a_test_case():
     gets = {route.path for route in overview.ROUTES if route.method == "GET"}
     posts = {route.path for route in overview.ROUTES if route.method == "POST"}
-    routes = {re.sub(r"{\w+}", "{}", path) for path in gets | posts}
+    # Members may start a world.
+    routes = {re.sub(r"{\w+}", "{}", path) for path in gets | posts} - {"/admin/servers/{}/start"}
     tested = {
         re.sub(r"noughts|coalserver-\w+\.tar", "{}", path.partition("?")[0])
         for path in (*ADMIN_POSTS, *ADMIN_PAGES, *ROOM_PAGES)

@@ -86,24 +86,25 @@ class SettingError:
     @property
     def text(self) -> str:
         """The sentence in English."""
-        return self.template.format(**self.values)
+        sentence = self.template.format(**self.values)
+        return f"{self.name}: {sentence}" if self.name in ALLOWED else sentence
 
 
 #: What each setting can be.
 ALLOWED = {
-    "budget": "budget: MiB of memory from 1 to {budget}, or 0 for all of them.",
-    "ports": "ports: the first and the last port with a hyphen between them, from {first} to {last}.",
-    "public_address": "public_address: a host name or an IP address without a port, or nothing.",
-    "cpu_weight": "cpu_weight: a whole number from 1 to 10000.",
-    "backup_depth": "backup_depth: a whole number from 1 to 1000.",
-    "save_at": "save_at: a time of day from 00:00 to 23:59.",
-    "save_zone": "save_zone: a time zone of the IANA list, such as Europe/Berlin.",
-    "save_on_pause": "save_on_pause: yes or no.",
-    "stop_warning": "stop_warning: a whole number of seconds from 0 to 3600.",
-    "disk_free": "disk_free: MiB of disk space from 0 to 1000000000.",
-    "world_limit": "world_limit: MiB of disk space from 1 to 1000000000.",
-    "ticks": "ticks: yes or no.",
-    "kill_hung": "kill_hung: yes or no.",
+    "budget": "MiB of memory from 1 to {budget}, or 0 for all of them.",
+    "ports": "The first and the last port with a hyphen between them, from {first} to {last}.",
+    "public_address": "A host name or an IP address without a port, or nothing.",
+    "cpu_weight": "A whole number from 1 to 10000.",
+    "backup_depth": "A whole number from 1 to 1000.",
+    "save_at": "A time of day from 00:00 to 23:59.",
+    "save_zone": "A time zone of the IANA list, such as Europe/Berlin.",
+    "save_on_pause": "Yes or no.",
+    "stop_warning": "A whole number of seconds from 0 to 3600.",
+    "disk_free": "MiB of disk space from 0 to 1000000000.",
+    "world_limit": "MiB of disk space from 1 to 1000000000.",
+    "ticks": "Yes or no.",
+    "kill_hung": "Yes or no.",
 }
 NO_SETTING = "There is no setting {name}. The settings are: {names}."
 SETTING_NAMES = tuple(ALLOWED)
