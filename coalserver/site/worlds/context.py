@@ -123,6 +123,7 @@ def allowed_actions(ctx: RequestContext, world: World, account: Account) -> dict
     if not account.admin:
         return member_actions
     is_busy = run.hosted.saving or run.hosted.restoring
+    has_saves = hosting.figures(world.id).saved_games > 0
     return {
         **member_actions,
         "pause": status not in AT_REST and status not in STOPPING,
@@ -130,8 +131,8 @@ def allowed_actions(ctx: RequestContext, world: World, account: Account) -> dict
         "kill": status in WITH_PROCESS,
         "save": status in SAVABLE and not is_busy,
         "saves": True,
-        "download": hosting.figures(world.id).saved_games > 0,
-        "restore": status in AT_REST and not is_busy,
+        "download": has_saves,
+        "restore": has_saves and status in AT_REST and not is_busy,
     }
 
 
