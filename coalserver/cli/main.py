@@ -20,6 +20,7 @@ from coalserver.cli.log_import import import_logs
 from coalserver.cli.offline import AdminCommand, run
 from coalserver.cli.options import Command, Group, Invocation
 from coalserver.cli.output import error_message, print_error, print_result
+from coalserver.cli.saves import add_save_commands
 from coalserver.cli.versions import version_group
 from coalserver.cli.world_orders import add_order_commands
 from coalserver.cli.worlds import world_group
@@ -138,6 +139,7 @@ def check(invocation: Invocation) -> int:
 add_hosted_world_commands(world_group)
 add_order_commands(world_group)
 world_group.add_command(import_logs)
+add_save_commands(world_group)
 for _command in (
     game_group,
     account_group,

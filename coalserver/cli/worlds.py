@@ -162,7 +162,7 @@ async def world_agent(context: AdminContext, *, key: str) -> Any:
 @world_group.command("pair", cls=AdminCommand, format=_format_pairing)
 @key_argument
 async def world_pair(context: AdminContext, *, key: str) -> Any:
-    """Print a new pairing code and the commands that connect the agent."""
+    """Print a new pairing code and commands that connect the agent."""
     world = find_world(context, key)
     params = {"world_id": world.id, "admin_id": COMMAND_LINE}
     code = await context.execute(

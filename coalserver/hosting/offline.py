@@ -5,21 +5,32 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coalserver.core.commands.hosting import MachineFacts, order_next_start, refuse
+from coalserver.core.engine import Core
 from coalserver.core.hosting import ShownLine
 from coalserver.core.log_import import ImportedFile
 from coalserver.core.queries.hosting import get_run, hosted_worlds
 from coalserver.core.state import Reader
+from coalserver.domain.minecraft.hosting.hosted_world import AT_REST
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.settings import SettingBounds
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order
 from coalserver.hosting import machine
+from coalserver.hosting.context import HostingContext
 from coalserver.hosting.log_import import LogImporter
 from coalserver.hosting.options import HostingOptions
+from coalserver.hosting.save_hosting import SaveHosting
+from coalserver.hosting.saving import SavingService
 from coalserver.hosting.version_hosting import VersionHosting
+from coalserver.hosting.world_user import find_user
 
 
-class OfflineHosting(VersionHosting):
+class OfflineHosting(SaveHosting, VersionHosting):
     """Hosting without a server: no process is there, and orders are for its next start."""
+
+    def __init__(self, core: Core, options: HostingOptions) -> None:
+        super().__init__(core, options)
+        self._context = HostingContext(core, options, self.catalog, "UTC")
+        self._saving = SavingService(self._context, lambda _: None)
 
     @property
     def enabled(self) -> bool:
@@ -65,6 +76,15 @@ class OfflineHosting(VersionHosting):
     async def send_command(self, world_id: int, text: str, actor: int) -> None:
         self._core.query(get_run, world_id=world_id)
         refuse(RefusalCode.SERVER_NOT_RUNNING)
+
+    async def restore_save(self, world_id: int, save_id: str, actor: int) -> None:
+        """Restore a saved game, and return when that is done. A failure is the trouble of the world."""
+        self._context.user = find_user(self._options)
+        # One that was interrupted keeps the world busy until the server starts.
+        if self._core.query(get_run, world_id=world_id).status in AT_REST:
+            await self._saving.recover_restore(world_id)
+        await super().restore_save(world_id, save_id, actor)
+        await self._saving.finished()
 
 
 async def setting_bounds(options: HostingOptions) -> SettingBounds:

@@ -164,6 +164,11 @@ class SavingService:
         """The saves and restores that are not over."""
         return {job.task for job in self._jobs.values()}
 
+    async def finished(self) -> None:
+        """Wait until everything that was accepted is over."""
+        while self.jobs:
+            await asyncio.wait(self.jobs)
+
     def cancel_waiting(self) -> None:
         """Give up what has not begun: coalserver ends."""
         for job in self._jobs.values():

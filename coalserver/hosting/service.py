@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -40,7 +39,8 @@ from coalserver.hosting.measuring import Measuring
 from coalserver.hosting.nightly import NightlySaves
 from coalserver.hosting.offline import setting_bounds
 from coalserver.hosting.options import HostingOptions
-from coalserver.hosting.saves import SavedGame, SaveKind
+from coalserver.hosting.save_hosting import SaveHosting
+from coalserver.hosting.saves import SaveKind
 from coalserver.hosting.saving import SavingService
 from coalserver.hosting.segments import ConsoleLine
 from coalserver.hosting.sizes import WorldSizes
@@ -49,7 +49,7 @@ from coalserver.hosting.wake import Doors, find_sleeping_worlds
 from coalserver.hosting.world_files import WorldFiles
 from coalserver.hosting.world_process import WorldProcess
 from coalserver.hosting.world_task import WorldTask
-from coalserver.storage.data_directory import OperatorError
+from coalserver.hosting.world_user import find_user
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ CLEAN_SECONDS = 86_400.0
 LEAVE_SECONDS = 10.0
 
 
-class WorldHosting(VersionHosting):
+class WorldHosting(SaveHosting, VersionHosting):
     """Hosting of worlds on this machine."""
 
     def __init__(self, core: Core, options: HostingOptions) -> None:
@@ -283,35 +283,6 @@ class WorldHosting(VersionHosting):
             self._saving.begin(world_id, kind, actor)
         return answer
 
-    async def saves(self, world_id: int) -> Sequence[SavedGame]:
-        return await self._saving.all(world_id)
-
-    async def download_save(self, world_id: int, save_id: str, actor: int) -> Path:
-        return await self._saving.download(world_id, save_id, actor)
-
-    async def change_save(
-        self,
-        world_id: int,
-        save_id: str,
-        actor: int,
-        *,
-        pinned: bool | None = None,
-        note: str | None = None,
-    ) -> SavedGame:
-        return await self._saving.change(world_id, save_id, actor, pinned, note)
-
-    async def remove_save(self, world_id: int, save_id: str, actor: int) -> None:
-        await asyncio.shield(self._saving.remove(world_id, save_id, actor))
-
-    async def upload_path(self, world_id: int) -> Path:
-        return await self._saving.upload_path(world_id)
-
-    async def upload_save(self, world_id: int, path: Path, actor: int) -> SavedGame:
-        return await self._saving.upload(world_id, path, actor)
-
-    async def restore_save(self, world_id: int, save_id: str, actor: int) -> None:
-        await asyncio.shield(self._saving.begin_restore(world_id, save_id, actor))
-
     def figures(self, world_id: int) -> Figures:
         process = self.process(world_id)
         child = process.state.child if process is not None and not process.ended else None
@@ -380,34 +351,3 @@ class WorldHosting(VersionHosting):
 
 def _stop_for(trouble: Trouble) -> Callable[[Run, float], Run]:
     return lambda run, now: transitions.stop_for_trouble(run, trouble, now)
-
-
-def find_user(options: HostingOptions) -> tuple[int, int] | None:
-    """Return the ids of the user and group as whom worlds run, or None: as coalserver does. Raises OperatorError."""
-    if not (options.user and options.enabled):
-        return None
-    if os.geteuid() != 0:
-        log.warning("hosting_user is not used: only root can run worlds as another user.")
-        return None
-    import pwd
-
-    try:
-        entry = pwd.getpwnam(options.user)
-    except KeyError:
-        raise OperatorError(f"There is no user {options.user} (hosting_user).") from None
-    if options.is_within_data:
-        raise OperatorError("hosting_user needs a hosting_folder outside the data directory.")
-    if entry.pw_uid == 0:
-        raise OperatorError("hosting_user cannot be root.")
-    for folder in reversed(options.folder.parents):
-        if folder.exists() and not _may_pass(folder, entry.pw_uid, entry.pw_gid):
-            log.warning("hosting_user %s may not pass through %s.", options.user, folder)
-    return entry.pw_uid, entry.pw_gid
-
-
-def _may_pass(folder: Path, user: int, group: int) -> bool:
-    """Return whether a user may pass through a folder, by its mode."""
-    status = folder.stat()
-    if status.st_uid == user:
-        return bool(status.st_mode & stat.S_IXUSR)
-    return bool(status.st_mode & (stat.S_IXGRP if status.st_gid == group else stat.S_IXOTH))

@@ -18,8 +18,8 @@ from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.restores import restore
 from coalserver.hosting.save_errors import SaveError
 from coalserver.hosting.saves import SAVES, SERVER, SIDECAR, SavedGames
-from coalserver.hosting.service import find_user
 from coalserver.hosting.world_files import WorldFiles
+from coalserver.hosting.world_user import find_user
 from coalserver.media.files import sync_directory
 from coalserver.storage.backup import RESTORED_WORLDS
 from coalserver.storage.data_directory import DataDirectory, OperatorError

@@ -13,6 +13,7 @@ from coalserver.web.pages.i18n import N_, Language
 SENTENCES = {
     "This archive is not safe: ": N_("This archive is not safe: {reason}."),
     "Not a Minecraft world: ": N_("Not a Minecraft world: {reason}."),
+    "The saved game could not be made: ": N_("The saved game could not be made: {reason}."),
 }
 REASONS = (
     N_("there is no level.dat"),

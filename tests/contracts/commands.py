@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "world play": ("mill",), "world pause": ("--all",), "world restart": ("mill",), "world kill": ("mill",),
     "world save": ("mill",), "world console": ("mill",), "world tell": ("mill", "list"),
     "world import": ("mill", "old.log", "--timezone", "UTC"),
+    "world saves": ("mill",), "world restore": ("mill", "x"), "world pin": ("mill", "x"),
+    "world download": ("mill", "x", "saved.zip"), "world upload": ("mill", "world.zip"),
     "hosting set": ("budget=512", "ports=25566-25570", "ticks=yes"), "hosting show": (),
     "version add": ("own", "--command", "true", "--no-eula"), "version list": (),
     "version fetch": ("own",), "version remove": ("own",),

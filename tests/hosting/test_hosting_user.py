@@ -13,8 +13,8 @@ import pytest
 
 from coalserver.core.commands.hosting_settings import add_version, set_properties
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind
-from coalserver.hosting import service
 from coalserver.hosting.options import HostingOptions
+from coalserver.hosting.world_user import find_user
 from coalserver.storage.data_directory import OperatorError
 from tests.hosting.versions.jar_files import make_jar
 from tests.hosting.worlds import Worlds
@@ -191,7 +191,7 @@ def test_user_that_cannot_be_used_ends_the_start(
     tmp_path: Path, user: str, within: bool, sentence: str
 ) -> None:
     with pytest.raises(OperatorError) as caught:
-        service.find_user(HostingOptions(tmp_path, user=user, is_within_data=within))
+        find_user(HostingOptions(tmp_path, user=user, is_within_data=within))
     assert str(caught.value) == sentence
 
 
@@ -201,7 +201,7 @@ def test_folder_that_the_user_cannot_reach_is_reported(
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    assert service.find_user(options(closed / "hosting")) is not None
+    assert find_user(options(closed / "hosting")) is not None
     assert f"hosting_user nobody may not pass through {closed}." in caplog.messages
 
 
@@ -210,7 +210,7 @@ def test_user_is_not_used_without_root(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with caplog.at_level(logging.WARNING):
-        assert service.find_user(options(tmp_path)) is None
+        assert find_user(options(tmp_path)) is None
     [message] = caplog.messages
     assert message == "hosting_user is not used: only root can run worlds as another user."
 
