@@ -48,8 +48,8 @@ def _format_values(result: Mapping[str, Any]) -> str:
     required=True,
     type=Assignment(),
     help=(
-        "Server properties by their names in the COAL API, name, short_name, public and members_may_start"
-        " (yes or no). file.KEY=VALUE sets another line of server.properties, file.KEY= removes it."
+        "Server properties by their names in the COAL API, name, short_name, public, members_may_start"
+        " and wake_on_connect (yes or no). file.KEY=VALUE sets another line of server.properties, file.KEY= removes it."
     ),
 )
 async def world_set(context: AdminContext, *, key: str, values: Any) -> Any:

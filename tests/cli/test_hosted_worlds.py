@@ -91,6 +91,7 @@ def test_running_server_sets_values_too(line, data, versions):
         (("--set", "file.motd=x"), ["file.motd: coalserver writes this line itself."]),
         (("--set", "file.=x"), ["file.: A key has 1 to 100 characters"]),
         (("--set", "public=maybe"), ["public: It must be yes or no."]),
+        (("--set", "wake_on_connect=2"), ["wake_on_connect: It must be yes or no."]),
         (("--set", "pvp=1", "--set", "gamemode=9"), ["pvp: It", "gamemode: It must be a whole"]),
     ],
 )
@@ -130,6 +131,16 @@ def test_names_and_further_lines_are_set_and_removed(line, versions):
     assert (found["name"], found["short_name"], found["public"]) == ("New", "neu", True)
     assert found["further"] == {"b": "2"}
     assert "file.b" in line("world", "set", "neu", "file.b=3").out
+
+
+def test_players_are_allowed_to_wake_a_world(line, data, versions):
+    line(*ADD, "--set", "members_may_start=no")
+    found = line("world", "set", "ours", "wake_on_connect=yes", "--json").document
+    assert (found["wake_on_connect"], found["members_may_start"]) == (True, False)
+    assert not line("world", "set", "ours", "wake_on_connect=no", "--json").document[
+        "wake_on_connect"
+    ]
+    assert audit(data)[2:] == [("properties_set", "wake_on_connect")] * 2
 
 
 def test_eula_is_agreed_to_and_withdrawn(line, data, versions):
