@@ -19,7 +19,7 @@ from coalserver.core.commands.hosting import (
 from coalserver.core.commands.hosting_settings import check_name_free, configure_hosting
 from coalserver.core.engine import Core
 from coalserver.core.log_import import ImportedFile
-from coalserver.core.queries.hosting import all_versions, get_run, worlds_with_version
+from coalserver.core.queries.hosting import all_versions, get_run, get_version, worlds_with_version
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -251,6 +251,11 @@ class Hosting:
     # Versions (hosting.md, 4). `actor`: id of an account or COMMAND_LINE. Those that take one raise ADMIN_REQUIRED;
     # all but `versions` raise ORDER_REFUSED where hosting is switched off or ending.
 
+    @property
+    def jar_limit(self) -> int:
+        """Largest jar of a version, in bytes."""
+        return 0
+
     def versions(self) -> list[ShownVersion]:
         """Return all versions, by name."""
         return [self.shown_version(version) for version in self._core.query(all_versions)]
@@ -296,6 +301,7 @@ class Hosting:
 
         Raises VERSION_NOT_FOUND, and ORDER_REFUSED for a command, a full disk and, with `wait`, a failed fetch.
         """
+        self._core.query(get_version, name=name)
         refuse(RefusalCode.HOSTING_OFF)
 
     async def remove_version(self, name: str, actor: int) -> Version:
@@ -303,6 +309,7 @@ class Hosting:
 
         Raises VERSION_NOT_FOUND, VERSION_IN_USE and VERSION_CONFIGURED.
         """
+        self._core.query(get_version, name=name)
         refuse(RefusalCode.HOSTING_OFF)
 
     async def import_logs(

@@ -44,6 +44,10 @@ class VersionHosting(Hosting):
         self._fetches: dict[int, asyncio.Task[VersionError | None]] = {}
         self._stopping = False
 
+    @property
+    def jar_limit(self) -> int:
+        return self._options.jar_limit << 20
+
     def shown_version(self, version: Version) -> ShownVersion:
         return replace(
             super().shown_version(version),

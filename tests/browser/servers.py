@@ -24,6 +24,13 @@ from tests.processes import ServerProcess, run_server
 PORTS = iter(random.sample(range(20_000, 32_000), 12_000))
 
 
+#: No test asks the lists of versions of others: these are refused before a connection is made.
+NO_LISTS = (
+    "--hosting-manifests",
+    ", ".join(f"{name}=http://127.0.0.1:9/{name}" for name in ("mojang", "paper", "fabric")),
+)
+
+
 class Server:
     """The server of one data directory, at one port. `{port}` in the flags is this port."""
 
@@ -86,7 +93,7 @@ class Server:
         return json.loads(output.getvalue())
 
     def _run(self) -> ServerProcess:
-        flags = ("--port", str(self._port), "--log-level", "warning", *self._flags)
+        flags = ("--port", str(self._port), "--log-level", "warning", *NO_LISTS, *self._flags)
         return self._processes.enter_context(run_server(self._data, *flags))
 
 

@@ -76,6 +76,9 @@ ADMIN_PATHS = (
     "/servers/ours/kill",
     "/admin/instance/configure",
     "/admin/instance/stop",
+    "/admin/versions",
+    "/admin/versions?from=paper",
+    "/admin/versions/my%20own+1/remove",
     "/admin/games",
     "/admin/games/noughts/rotate",
     "/admin/rooms",
@@ -125,6 +128,7 @@ async def sample_server(axe: str, servers: Servers) -> AsyncIterator[Server]:
             server.run_command("account", "add", email, "--password", PASSWORD, flag)
         server.run_command("world", "add", "Ours", "--short-name", "ours", "--hosted")
         server.add_saved_game(2, SAVE)
+        server.run_command("version", "add", "my own+1", "--command", "true", "--no-eula")
         server.create_backup(BACKUP)
         yield server
 

@@ -18,6 +18,7 @@ HARMLESS = re.compile(
     r"|/admin/users/\d+(/activate)?|/admin/server_create(_gce)?|/admin/servers/\d+(/pair|/command|/console|/gce(/further)?|/saves(/upload|/[^/]+/(pin|note))?)?"
     r"|/servers/[a-z]+/(play|save|chats|screenshots)"
     r"|/admin/instance/configure"
+    r"|/admin/versions(/upload|/[^/]+/fetch)?"
     r"|/admin/games|/admin/backups(/upload|/[^/]+/download)?"
 )
 #: The pages that the crawler visits, by the beginning of their path.
@@ -34,6 +35,7 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
     admin, server, guest, fake_agent
 ):
     server.create_backup(BACKUP)
+    server.run_command("version", "add", "own", "--command", "true", "--no-eula")
     server.run_command("world", "add", "Ours", "--short-name", "ours", "--hosted")
     server.add_saved_game(2, SAVE)
     server.run_command("account", "add", "cem@example.org", "--password", "correct horse")
@@ -72,7 +74,8 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
     name = re.sub(r"\d+", "1", BACKUP)
     assert questions >= {
         f"/admin/backups/{name}/remove", f"/admin/backups/{name}/restore",
-        "/admin/games/noughts/rotate", "/admin/servers/1/secret", "/admin/servers/1/deactivate",
+        "/admin/games/noughts/rotate", "/admin/versions/own/remove",
+        "/admin/servers/1/secret", "/admin/servers/1/deactivate",
         "/admin/rooms/1/close", "/admin/rooms/1/kick/1", "/admin/sessions/1/close",
         "/admin/sessions/1/kick/1", "/admin/bans/lift", "/admin/users/1/remove",
         "/profile/browsers/1/end", "/profile/sign-out",

@@ -7,6 +7,7 @@ from tests.contracts.calls import Part
 from tests.contracts.clients import PASSWORD, Browser, create_account, logs, pair_agent
 from tests.contracts.coal import LOGIN, multipart, png
 from tests.contracts.rooms import NOUGHTS, log_in_guest
+from tests.hosting.versions.jar_files import make_jar
 
 JSON = {"Accept": "application/json"}
 WORLD = "/servers/mill"
@@ -31,7 +32,7 @@ PAGES = (
 )
 ADMIN = (
     "/admin", "/admin/users", "/admin/servers", "/admin/server_create",
-    "/admin/server_create_gce", "/admin/games", "/admin/rooms", "/admin/bans",
+    "/admin/server_create_gce", "/admin/versions", "/admin/games", "/admin/rooms", "/admin/bans",
     "/admin/settings", "/admin/backups", "/admin/log",
 )  # fmt: skip
 
@@ -324,8 +325,32 @@ async def admins(part: Part, root: Browser) -> None:
         {"tag": "No Tag", "min": "x"},
     ):
         await root.send("/admin/games", "/admin/games", **fields)
+    await versions(root)
     await root.send("/admin/games/chess/rotate", "/admin/games")
     await root.send("/admin/games/nothing/rotate", "/admin/games")
+
+
+async def versions(root: Browser) -> None:
+    """Send the forms of versions; nothing can be fetched, since only public addresses are."""
+    path = "/admin/versions"
+    for fields in (
+        {"version": "1.20.4", "url": "http://127.0.0.1/server.jar", "hash": ""},
+        {"version": "a/b", "url": "http://127.0.0.1/server.jar", "hash": "x"},
+        {"version": "1.20.4", "from": "forge"},
+        {"version": "own", "command": "true"},
+    ):
+        await root.send(path, path, **fields)
+    token = await root.csrf_token(path)
+    jar = make_jar(java=8)
+    for content, about in ((b"none", "no jar"), (jar, "a jar"), (jar, "a jar again")):
+        body = multipart(content, csrf_token=token, version="own jar")
+        await root.request("POST", f"{path}/upload", body, step=f"upload {about}")
+    await root.get(path, step=f"GET {path}, with one")
+    await root.send(f"{path}/own%20jar/fetch", path)
+    await root.get(f"{path}/own%20jar/remove")
+    await root.send(f"{path}/own%20jar/remove", path)
+    for verb in ("fetch", "remove"):
+        await root.send(f"{path}/none/{verb}", path)
 
 
 async def playing(part: Part, root: Browser) -> None:

@@ -37,6 +37,7 @@ PAGES = (
     ("users", "/admin/users", N_("Users")),
     ("servers", "/admin/servers", N_("Worlds")),
     ("configure", "/admin/instance/configure", N_("Configure")),
+    ("versions", "/admin/versions", N_("Versions")),
     ("games", "/admin/games", N_("Games")),
     ("rooms", "/admin/rooms", N_("Rooms")),
     ("bans", "/admin/bans", N_("Bans")),

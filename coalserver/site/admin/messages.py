@@ -14,6 +14,7 @@ NOT_FOUND_CODES = frozenset(
         ErrorCode.WORLD_NOT_FOUND,
         ErrorCode.GAME_NOT_FOUND,
         ErrorCode.SAVE_NOT_FOUND,
+        ErrorCode.VERSION_NOT_FOUND,
     )
 )
 
@@ -36,6 +37,11 @@ ERROR_MESSAGES: ErrorMessages = {
         N_("A page of this site uses this address. Choose a different short name."),
     ),
     ErrorCode.GAME_EXISTS: (400, N_("Another game uses this tag. Choose a different one.")),
+    ErrorCode.VERSION_IN_USE: (400, N_("World {world} uses it.")),
+    ErrorCode.VERSION_CONFIGURED: (
+        400,
+        N_("Version {version} is defined in the settings file. Remove it there."),
+    ),
     ErrorCode.PLAYER_NOT_FOUND: (
         400,
         N_("No player with this ID has played this game. Check the ID on the Rooms page."),

@@ -22,6 +22,7 @@ from coalserver.site.admin import (
     saves,
     system,
     users,
+    versions,
     worlds,
 )
 from coalserver.site.admin.layout import get, render_admin_page
@@ -35,6 +36,7 @@ MODULES = (
     hosting,
     console,
     saves,
+    versions,
     games,
     rooms,
     bans,

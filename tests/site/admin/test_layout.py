@@ -5,6 +5,7 @@ import re
 import pytest
 
 from coalserver.core.commands.accounts import create_account
+from coalserver.core.commands.hosting_settings import add_version
 from coalserver.core.queries.accounts import all_accounts
 from coalserver.core.state import INDEXES
 from coalserver.domain.accounts.account import LoginSession
@@ -13,6 +14,7 @@ from coalserver.domain.errors import ErrorCode
 from coalserver.site.admin import overview
 from tests.apis.app import TestApp
 from tests.apis.browser import Browser, deactivate_account, make_account
+from tests.apis.hosting import sample_version
 from tests.site.admins import (
     ROOT,
     done,
@@ -107,6 +109,7 @@ async def test_form_of_former_admin_changes_nothing(test_app, path):
 async def test_page_is_translated_and_not_cached(test_app, path, language):
     browser = await make_admin(test_app)
     await make_world(test_app)
+    await test_app.core.execute(add_version, version=sample_version("1"))
     make_backup(test_app)
     await test_app.sign_in_guest("Ann")
     answer = await browser.get(path.replace("{}", "1"), Accept_Language=language)
