@@ -185,7 +185,10 @@ class Console:
             if after is None:
                 newest = await asyncio.to_thread(self._view.last_number)
                 after = max(0, min(newest, stored) - size)
-            read = await asyncio.to_thread(self._view.read, after, size)
+            if after >= stored:
+                return [], after
+            # Most polls find nothing new and read nothing.
+            read = await asyncio.to_thread(self._view.read, after, min(size, stored - after))
         lines = [line for line in read if line.number <= stored]
         following = lines[-1].number if lines else after
         return [line for line in lines if line.number not in self._hidden], following

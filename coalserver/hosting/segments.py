@@ -3,7 +3,7 @@
 The format is described in `keeper`. Everything here blocks; call it in a thread.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +14,8 @@ from coalserver.hosting.keeper import SEGMENT_NAME, first_number
 #: Segments that are taken in are kept up to this size, for the console page.
 KEEP_BYTES = 64 << 20
 CHUNK_SIZE = 262_144
+#: Two for each of some people who follow a console.
+MAX_POSITIONS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class ConsoleReader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._firsts: dict[int, int] = {}
-        self._position: _Position | None = None
+        #: Where lines begin that are likely to be asked for next, by their number.
+        self._positions: OrderedDict[int, _Position] = OrderedDict()
 
     def read(self, after: int, limit: int = 1_000) -> list[ConsoleLine]:
         """Return up to `limit` lines with numbers above `after`, in order.
@@ -130,22 +133,31 @@ class ConsoleReader:
 
     def _read_segment(self, segment: _Segment, after: int, limit: int) -> list[ConsoleLine]:
         number, offset = segment.first - 1, 0
-        position = self._position
-        if position and position.ordinal == segment.ordinal and position.number == after + 1:
+        position = self._positions.get(after + 1)
+        if position and position.ordinal == segment.ordinal:
             number, offset = position.number, position.offset
         lines: list[ConsoleLine] = []
         at = 0.0
         for data in _whole_lines(segment.path, offset):
             # The first line of a segment is its header.
             if number > after and number >= segment.first:
+                if not lines:
+                    # For another reader, which is a little behind.
+                    self._remember(_Position(segment.ordinal, number, offset))
                 lines.append(_parse(number, data, at))
                 at = lines[-1].at
             number += 1
             offset += len(data)
             if len(lines) >= limit:
                 break
-        self._position = _Position(segment.ordinal, number, offset)
+        self._remember(_Position(segment.ordinal, number, offset))
         return lines
+
+    def _remember(self, position: _Position) -> None:
+        self._positions[position.number] = position
+        self._positions.move_to_end(position.number)
+        if len(self._positions) > MAX_POSITIONS:
+            self._positions.popitem(last=False)
 
 
 def _until(segment: _Segment, at: float) -> Iterator[ConsoleLine]:

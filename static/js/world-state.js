@@ -3,7 +3,7 @@
 import { element, flag, refs, write } from "./dom.js";
 import { avatar } from "./avatars.js";
 import { backoff, Problem, request } from "./http.js";
-import { formatTime } from "./times.js";
+import { formatFull, formatTime, isoTime } from "./times.js";
 
 /** No event reports day, time and weather: they are read at this interval. */
 const REFRESH_MS = 60000;
@@ -61,9 +61,16 @@ export function mountState(onChange = () => {}) {
     write(part.state, world.words);
     if (part.version) write(part.version, world.version || "–");
     for (const [action, possible] of Object.entries(world.may ?? {})) if (part[action]) part[action].hidden = !possible;
+    drawLastContact();
     drawHosted();
     drawConditions();
     drawOnlinePlayers();
+  }
+
+  function drawLastContact() {
+    const at = Math.floor(world.pinged ?? 0);
+    if (!part.pinged || !at || Number(part.pinged.querySelector("time")?.dataset.at) === at) return;
+    part.pinged.replaceChildren(element("time", { datetime: isoTime(at), title: formatFull(at), "data-at": at, "data-as": "ago" }, formatTime(at, "ago")));
   }
 
   /** What only worlds have that this server runs. */

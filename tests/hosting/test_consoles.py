@@ -184,3 +184,23 @@ async def test_lines_of_a_world_say_nothing_about_another(worlds: Worlds) -> Non
     assert not worlds.core.query(online_visitors, world=other)
     await worlds.until(lambda: any("joined" in one.line for one in worlds.stored(forger)))
     assert not any("joined" in one.line for one in worlds.stored(other))
+
+
+async def test_readers_of_a_console_at_different_places_get_each_line_once(worlds: Worlds) -> None:
+    world = await worlds.add("--then", "flood 300 10", "--then", "line the last")
+    await worlds.play(world)
+    await worlds.wait_for_text(world, "the last")
+    await worlds.until(lambda: worlds.stored(world)[-1].line.endswith("the last"))
+    expected = [line.number for line in worlds.lines(world)]
+    seen: dict[int, list[int]] = {7: [], 50: [], 51: []}
+    places = dict.fromkeys(seen, 0)
+    for _ in range(100):
+        for size in seen:
+            lines, places[size] = await worlds.hosting.console(world, places[size], size)
+            seen[size] += [line.number for line in lines]
+    # Own polls, which are not shown, are missing from all of them alike.
+    assert seen[7] == seen[50] == seen[51]
+    assert len(seen[7]) > 300 and set(seen[7]) <= set(expected)
+    stored = places[7]
+    assert await worlds.hosting.console(world, stored, 10) == ([], stored)
+    assert await worlds.hosting.console(world, stored + 1000, 10) == ([], stored + 1000)
