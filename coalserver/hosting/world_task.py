@@ -716,6 +716,9 @@ class WorldTask:
 
     async def _record_end(self, process: WorldProcess, *, as_crash: bool) -> None:
         run, seen = self._run, process.seen
+        if seen.played:
+            seen.played = False
+            run = await self._update(lambda run, _: transitions.played(run))
         crash_wait = self._context.options.crash_wait
         if as_crash and run.status not in ENDING:
             await self._core.execute(record_crash, world_id=self.world_id, crash_wait=crash_wait)

@@ -1,6 +1,7 @@
 """Saved games of hosted worlds, from the order to the file (hosting.md, 9)."""
 
 import asyncio
+import errno
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from coalserver.core.commands.hosting import begin_restore
+from coalserver.core.commands.worlds import archive_world
 from coalserver.domain.audit import COMMAND_LINE, TIME, AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.refusals import trouble_text
@@ -16,6 +18,7 @@ from coalserver.hosting import packing, saving
 from coalserver.hosting.archives import Limits, open_archive, unpack
 from coalserver.hosting.low_priority import Progress
 from coalserver.hosting.restores import OLD, recover_restore
+from coalserver.hosting.save_errors import failed
 from coalserver.hosting.saves import SavedGame, SavedGames, SaveKind
 from tests.hosting.fake_child import is_torn
 from tests.hosting.worlds import Worlds
@@ -167,6 +170,84 @@ async def test_player_who_is_there_counts_for_the_next_saved_game(worlds: Worlds
     assert worlds.hosted(world).played_since_save
     await stop(worlds, world)
     assert [one.kind for one in await saves(worlds, world)] == [SaveKind.PAUSE, SaveKind.MANUAL]
+
+
+async def test_player_who_came_just_before_the_pause_counts(worlds: Worlds) -> None:
+    world = await worlds.add()
+    await worlds.play(world)
+    process = worlds.hosting.process(world)
+    assert process is not None
+    process.seen.played = True
+    await stop(worlds, world)
+    assert [one.kind for one in await saves(worlds, world)] == [SaveKind.PAUSE]
+
+
+async def test_full_disk_fails_the_save_and_switches_saving_on(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pack(*args: Any) -> None:
+        raise failed(OSError(errno.ENOSPC, "No space left on device"))
+
+    world = await worlds.add()
+    await worlds.play(world)
+    monkeypatch.setattr("coalserver.hosting.saves.pack", pack)
+    await worlds.hosting.save(world, COMMAND_LINE)
+    await worlds.until(lambda: not worlds.hosted(world).saving)
+    trouble = worlds.hosted(world).trouble
+    assert trouble is not None
+    assert trouble_text(trouble) == (
+        "The saved game could not be made: no space is left on the disk."
+    )
+    assert worlds.status(world) == "running"
+    await worlds.wait_for_text(world, "Automatic saving is now enabled")
+
+
+async def test_error_of_our_own_does_not_keep_the_world_busy(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pack(*args: Any) -> None:
+        raise AssertionError("unexpected")
+
+    world = await worlds.add()
+    await worlds.play(world)
+    monkeypatch.setattr("coalserver.hosting.saves.pack", pack)
+    await worlds.hosting.save(world, COMMAND_LINE)
+    await worlds.until(lambda: not worlds.hosted(world).saving)
+    assert worlds.trouble(world) == "save_failed"
+    monkeypatch.undo()
+    await save(worlds, world)
+
+
+async def test_archived_world_is_saved_after_its_end(worlds: Worlds, held: Held) -> None:
+    world = await worlds.add("--then", "join Ada")
+    await worlds.configure(stop_warning=0)
+    await worlds.play(world)
+    await worlds.until(lambda: worlds.hosted(world).played_since_save)
+    await worlds.core.execute(archive_world, world_id=world)
+    await worlds.until(lambda: held.begun)
+    held.go.set()
+    await worlds.wait_for(world, "stopped")
+    assert len(SavedGames(worlds.files(world).folder).all()) == 1
+
+
+async def test_saved_game_that_is_removed_before_its_restore_fails_it(
+    worlds: Worlds, held: Held
+) -> None:
+    other = await worlds.add(name="Second")
+    await worlds.play(other)
+    held.go.set()
+    world, saved, newer = await prepare(worlds)
+    held.go.clear()
+    # The restore waits for its turn.
+    begun = held.begun
+    await worlds.hosting.save(other, COMMAND_LINE)
+    await worlds.until(lambda: held.begun > begun)
+    await worlds.hosting.restore_save(world, saved.id, COMMAND_LINE)
+    await worlds.hosting.remove_save(world, saved.id, COMMAND_LINE)
+    held.go.set()
+    await worlds.until(lambda: not worlds.hosted(world).restoring)
+    assert worlds.trouble(world) == "restore_failed"
+    assert newer.exists()
 
 
 async def test_two_saves_at_once_are_one(worlds: Worlds, held: Held) -> None:
