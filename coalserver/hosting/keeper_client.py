@@ -8,11 +8,13 @@ import enum
 import json
 import os
 import signal
+import struct
 import sys
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import Any
 
@@ -442,9 +444,31 @@ async def start_keeper(
     return client
 
 
+def keeper_program(python: str = sys.executable) -> Path:
+    """Return what is run as a keeper: its cached bytecode, if that is current and of this interpreter, else its file.
+
+    Compiling the file takes 3 MB, which the process keeps.
+    """
+    source = Path(keeper.__file__)
+    spec = keeper.__spec__
+    cached = Path(spec.cached) if spec is not None and spec.cached else None
+    if cached is None or python != sys.executable:
+        return source
+    try:
+        with cached.open("rb") as file:
+            magic, flags, changed, size = struct.unpack("<4sIII", file.read(16))
+        status = source.stat()
+    except (OSError, struct.error):
+        return source
+    # PEP 552: without flags, a file is current if its source has this time and size.
+    written = int(status.st_mtime) & 0xFFFFFFFF, status.st_size & 0xFFFFFFFF
+    is_current = magic == MAGIC_NUMBER and flags == 0 and (changed, size) == written
+    return cached if is_current else source
+
+
 def _spawn(folder: Path, launch: Launch, python: str) -> tuple[int, int]:
     """Start the keeper's process. Returns its id and the pipe that its answer comes from."""
-    program = Path(keeper.__file__)
+    program = keeper_program(python)
     # `-S`: without site packages it starts faster and is smaller.
     argv = [python, "-I", "-S", "-B", "-X", "utf8", str(program), str(folder.absolute())]
     spec = os.memfd_create("keeper", os.MFD_CLOEXEC)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import py_compile
 import random
 import signal
 import subprocess
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from coalserver.hosting import keeper
 from coalserver.hosting.keeper_client import (
     KeeperError,
     KeeperGone,
     Situation,
     adopt_keeper,
+    keeper_program,
     read_run,
 )
 from coalserver.hosting.segments import ConsoleReader
@@ -227,3 +230,39 @@ async def test_client_of_a_stopped_server_leaves_the_child_alone(world):
     world.clients.append(again)
     await again.write("hello")
     await world.wait_for_text("hello")
+
+
+@pytest.fixture
+def bytecode(tmp_path, monkeypatch):
+    """Compiled bytecode of the keeper in the place where Python keeps it."""
+    compiled = Path(py_compile.compile(keeper.__file__, tmp_path / "keeper.pyc", doraise=True))
+    monkeypatch.setattr(keeper.__spec__, "cached", str(compiled))
+    return compiled
+
+
+async def test_keeper_runs_from_its_cached_bytecode(world, bytecode):
+    assert keeper_program() == bytecode
+    client = await world.start(fake_child())
+    line = Path("/proc", str(world.state.keeper["pid"]), "cmdline").read_bytes().split(b"\0")
+    assert os.fsencode(bytecode) in line
+    await client.write("stop")
+    assert (await client.wait_for_end()).exit.status == 0
+
+
+@pytest.mark.parametrize(
+    "fault", ["missing", "cut", "other python", "older", "hash", "no cache", "interpreter"]
+)
+def test_keeper_runs_from_its_file_without_current_bytecode(bytecode, monkeypatch, fault):
+    content = bytecode.read_bytes()
+    if fault == "missing":
+        bytecode.unlink()
+    elif fault == "no cache":
+        monkeypatch.setattr(keeper.__spec__, "cached", None)
+    else:
+        changed = {
+            "cut": content[:10], "other python": b"\0" * 4 + content[4:], "hash": content[:4] + b"\1" + content[5:],
+            "older": content[:8] + b"\0" * 4 + content[12:], "interpreter": content,
+        }  # fmt: skip
+        bytecode.write_bytes(changed[fault])
+    interpreter = "/usr/bin/python0" if fault == "interpreter" else sys.executable
+    assert keeper_program(interpreter) == Path(keeper.__file__)
