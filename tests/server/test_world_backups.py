@@ -16,7 +16,9 @@ from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.saves import SavedGames, SaveKind, SaveRequest
 from coalserver.server import world_backups
 from coalserver.server.admin import AdminContext, open_offline
+from coalserver.server.app import build_backup_service
 from coalserver.server.hosting_options import hosting_options
+from coalserver.server.restore_request import RestoreRequest
 from coalserver.server.world_backups import (
     check_no_process,
     check_worlds_at_rest,
@@ -165,3 +167,26 @@ async def test_world_that_is_not_at_rest_forbids_the_restore(home: DataDirectory
         assert caught.value.details["refusal"].text == "Stop all worlds first."
 
     await in_context(home, check)
+
+
+async def test_site_refuses_the_restore_while_a_world_runs(home: DataDirectory, tmp_path: Path):
+    file = tmp_path / "backup.tar"
+    world = await make_backup(home, file)
+
+    async def try_to_restore(context: AdminContext) -> None:
+        request = RestoreRequest(home)
+        config = Config(data=home.path)
+        service = build_backup_service(config, home, request, context.store, context.core)
+        stage = Stage(WorldStatus.RUNNING)
+        await context.core.execute(set_stage, world_id=world, stage=stage)
+        with pytest.raises(DomainError) as caught:
+            await service.restore(file, 0, "", lambda: None)
+        assert caught.value.details["refusal"].text == "Stop all worlds first."
+        assert not request.requested.is_set()
+        stage = Stage(WorldStatus.STOPPED)
+        await context.core.execute(set_stage, world_id=world, stage=stage)
+        await service.restore(file, 0, "", lambda: None)
+        assert request.requested.is_set()
+        request.discard()
+
+    await in_context(home, try_to_restore)
