@@ -19,13 +19,19 @@ from coalserver.core.commands.hosting import (
 from coalserver.core.commands.hosting_settings import check_name_free, configure_hosting
 from coalserver.core.engine import Core
 from coalserver.core.log_import import ImportedFile
-from coalserver.core.queries.hosting import all_versions, get_run, get_version, worlds_with_version
+from coalserver.core.queries.hosting import (
+    all_versions,
+    get_run,
+    get_settings,
+    get_version,
+    worlds_with_version,
+)
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.crash import Crash
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
-from coalserver.domain.minecraft.hosting.refusals import RefusalCode
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
 from coalserver.domain.minecraft.hosting.settings import SettingBounds, parse_settings
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run, answer_to
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind, validate_name
@@ -231,6 +237,14 @@ class Hosting:
         """
         self._core.query(get_run, world_id=world_id)
         refuse(RefusalCode.HOSTING_OFF)
+
+    async def full_disk(self, world_id: int) -> DomainError:
+        """Return the refusal of an upload for which the disk has no room. Raises WORLD_NOT_FOUND."""
+        facts = await self.facts(self._core.query(get_run, world_id=world_id), starts=False)
+        kept = self._core.query(get_settings).disk_free
+        values = (("free", str(facts.disk_free)), ("kept", str(kept)))
+        refusal = RefusedOrder(RefusalCode.DISK, values)
+        return DomainError(ErrorCode.ORDER_REFUSED, refusal=refusal)
 
     async def upload_save(self, world_id: int, path: Path, actor: int) -> ShownSave:
         """Make a saved game of an uploaded zip file at `upload_path`.

@@ -7,7 +7,7 @@ from urllib.parse import quote
 UNUSABLE = re.compile(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|\u2028\u2029\u200e\u200f\u202a-\u202e]+')
 
 
-def attachment(name: str, ending: str, plain: str) -> str:
+def attachment(name: str, plain: str, ending: str) -> str:
     """Return a Content-Disposition for a file to be stored as `<name><ending>` (RFC 6266).
 
     `plain` is an ASCII name without quotes, for clients that do not read others.

@@ -1,6 +1,7 @@
 """File uploads: in a multipart form or as the whole body, each with its own size limit."""
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ FILE_FIELD = "file"
 MULTIPART = "multipart/form-data"
 #: Content type of a body that is sent without a more specific one.
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
+#: What the system answers where a disk, a quota or the largest size of a file leaves no room.
+DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 #: Bytes of a form beside its file: delimiters, and the fields before the file.
 MAX_FORM_OVERHEAD = 64 * 1024
 CHUNK_SIZE = 64 * 1024

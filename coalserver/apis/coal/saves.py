@@ -1,8 +1,6 @@
 """Saved games of hosted servers, for admins (hosting.md, 9)."""
 
 import asyncio
-import errno
-from typing import Any
 
 from aiohttp import web
 
@@ -11,26 +9,22 @@ from coalserver.apis.coal.hosting import hosted_world_in_path
 from coalserver.apis.coal.params import LenientBoolean, LineField, read_params
 from coalserver.apis.coal.render import JsonObject, render_time
 from coalserver.apis.coal.servers import SERVER_PATH
-from coalserver.core.commands.hosting import refuse
 from coalserver.core.hosting import Hosting, ShownSave
-from coalserver.core.queries.hosting import get_run, get_settings
+from coalserver.core.queries.hosting import get_settings
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.hosting.refusals import RefusalCode
-from coalserver.domain.minecraft.slugs import slugify_short_name
-from coalserver.domain.minecraft.world import World
+from coalserver.domain.minecraft.slugs import file_stems
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.downloads import attachment
 from coalserver.web.responses import json_response, no_content, raw_response
 from coalserver.web.schemas import RequestSchema
-from coalserver.web.uploads import save_upload
+from coalserver.web.uploads import DISK_FULL, save_upload
 
 SAVES = SERVER_PATH + "/saves"
 SAVE_PATH = SAVES + "/{save}"
 MAX_NOTE_LENGTH = 100
 UNSUPPORTED_UPLOAD = "The body must be a multipart form with the field file."
 ZIP = "application/zip"
-DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 class SaveSchema(RequestSchema):
@@ -69,7 +63,7 @@ async def download_save(ctx: RequestContext) -> web.StreamResponse:
     world, hosting = hosted_world_in_path(ctx), ctx.app.service(Hosting)
     save_id = ctx.path["save"]
     headers = {
-        "Content-Disposition": file_name(world),
+        "Content-Disposition": attachment(*file_stems(world), ".zip"),
         "Content-Type": ZIP,
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
@@ -96,7 +90,7 @@ async def upload_save(ctx: RequestContext) -> web.StreamResponse:
         return json_response({"errors": UNSUPPORTED_UPLOAD}, 415)
     except OSError as error:
         if error.errno in DISK_FULL:
-            await refuse_full_disk(ctx, world)
+            raise await hosting.full_disk(world.id) from error
         raise
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
@@ -124,20 +118,6 @@ async def restore_save(ctx: RequestContext) -> web.StreamResponse:
     world = hosted_world_in_path(ctx)
     await ctx.app.service(Hosting).restore_save(world.id, ctx.path["save"], ctx.caller.account_id)
     return raw_response(b"", 202)
-
-
-def file_name(world: World) -> str:
-    """Return a Content-Disposition with the name of a world's saved game."""
-    plain = world.short_name or slugify_short_name(world.name) or str(world.id)
-    return attachment(world.short_name or world.name, ".zip", plain)
-
-
-async def refuse_full_disk(ctx: RequestContext, world: World) -> Any:
-    """Raise ORDER_REFUSED with what is free on the disk."""
-    run = ctx.core.query(get_run, world_id=world.id)
-    facts = await ctx.app.service(Hosting).facts(run, starts=False)
-    kept = ctx.core.query(get_settings).disk_free
-    refuse(RefusalCode.DISK, free=str(facts.disk_free), kept=str(kept))
 
 
 ROUTES = (

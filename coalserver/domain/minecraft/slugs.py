@@ -1,6 +1,8 @@
-"""Short names of worlds as URL path segments."""
+"""Short names of worlds as URL path segments, and names of files."""
 
 from slugify import slugify
+
+from coalserver.domain.minecraft.world import World
 
 
 def slugify_short_name(text: str) -> str:
@@ -9,3 +11,9 @@ def slugify_short_name(text: str) -> str:
     A text without any usable character is returned as it is, so that validation rejects it.
     """
     return slugify(text) or text.strip()
+
+
+def file_stems(world: World) -> tuple[str, str]:
+    """Return the name of a file that holds a world, and one in ASCII for programs that read no others."""
+    name = world.short_name or world.name
+    return name, world.short_name or slugify(world.name) or str(world.id)

@@ -11,7 +11,7 @@ from coalserver.core.queries.hosting import get_run, get_settings
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, TroubleCode
 from coalserver.domain.minecraft.hosting.transitions import Answer, Run
-from coalserver.domain.minecraft.slugs import slugify_short_name
+from coalserver.domain.minecraft.slugs import file_stems
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.site.access import require_admin, world_path
 from coalserver.site.admin.backups import format_size
@@ -32,7 +32,7 @@ from coalserver.web.pages.forms import (
 )
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.pages.pages import PAGE_HEADERS
-from coalserver.web.uploads import MULTIPART, missing_file, save_upload
+from coalserver.web.uploads import DISK_FULL, MULTIPART, missing_file, save_upload
 
 log = logging.getLogger(__name__)
 
@@ -154,15 +154,19 @@ async def download_newest(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def _send_save(ctx: RequestContext, world: World, save_id: str) -> web.StreamResponse:
-    hosting = ctx.app.service(Hosting)
-    path = await hosting.download_save(world.id, save_id, ctx.caller.account_id)
-    plain = world.short_name or slugify_short_name(world.name) or str(world.id)
     headers = {
         **PAGE_HEADERS,
         "Cache-Control": "no-store",
         "Content-Type": "application/zip",
-        "Content-Disposition": attachment(world.short_name or world.name, ".zip", plain),
+        "Content-Disposition": attachment(*file_stems(world), ".zip"),
     }
+    if ctx.request.method == "HEAD":
+        # No download for the audit log.
+        size = (await _find_save(ctx, world, save_id)).size
+        lengths = {"Content-Length": str(size), "Accept-Ranges": "bytes"}
+        return web.StreamResponse(headers={**headers, **lengths})
+    hosting = ctx.app.service(Hosting)
+    path = await hosting.download_save(world.id, save_id, ctx.caller.account_id)
     return web.FileResponse(path, headers=headers)
 
 
@@ -269,6 +273,8 @@ async def upload_save(ctx: RequestContext) -> web.StreamResponse:
         ctx.caller = require_admin(ctx)
         await hosting.upload_save(world.id, path, ctx.caller.account_id)
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise await hosting.full_disk(world.id) from error
         log.warning("A saved game of world %d could not be uploaded: %s", world.id, error)
         return await render_saves(ctx, status=503, errors={"upload": error.strerror or str(error)})
     finally:

@@ -1,5 +1,6 @@
 """Admin pages of the saved games of a hosted world, and their parts of the world's page."""
 
+import errno
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from coalserver.core.commands.worlds import create_world
 from coalserver.core.queries.hosting import get_run
 from coalserver.domain.minecraft.world import WorldStatus
 from coalserver.hosting import archives, level
+from coalserver.site.admin import saves
 from coalserver.site.archive_refusals import REASONS, archive_refusal
 from coalserver.web.downloads import attachment
 from coalserver.web.pages.i18n import languages
@@ -216,7 +218,40 @@ async def test_unknown_saved_game_is_not_found(test_app, name):
     ],
 )
 def test_attachment_names_are_safe(name, plain, expected):
-    assert attachment(name, ".zip", plain) == f"attachment; {expected}"
+    assert attachment(name, plain, ".zip") == f"attachment; {expected}"
+
+
+@pytest.mark.parametrize("name", ["\N{ROCKET}", '"; x="y', "!?"])
+async def test_download_of_a_world_without_letters_has_a_safe_name(test_app, name):
+    root = await make_admin(test_app)
+    path, world_id = await make_hosted(test_app, name=name, short_name="")
+    answer = await root.get(f"{path}/{NIGHTLY.id}/download")
+    header = answer.headers["Content-Disposition"]
+    plain = "x-y" if "x" in name else str(world_id)
+    assert header.isascii() and header.count('"') == 2
+    assert header.startswith(f'attachment; filename="{plain}.zip"')
+
+
+async def test_head_tells_the_size_and_is_no_download(test_app):
+    root = await make_admin(test_app)
+    path, _ = await make_hosted(test_app)
+    answer = await root.request("HEAD", f"{path}/{NIGHTLY.id}/download")
+    assert (answer.status, answer.headers["Content-Length"]) == (200, str(NIGHTLY.size))
+    assert (await root.request("HEAD", f"{path}/x/download")).status == 404
+    assert done(test_app) == []
+
+
+async def test_upload_to_a_full_disk_is_refused_with_its_sentence(test_app, monkeypatch):
+    root = await make_admin(test_app)
+    path, _ = await make_hosted(test_app)
+
+    async def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(saves, "save_upload", fail)
+    answer = await upload(root, path, b"level.dat")
+    assert answer.status == 400
+    assert "Not enough disk space: 50000 MiB are free, 1024 are kept free." in words(answer)
 
 
 async def test_saved_game_is_pinned_and_gets_a_note(test_app):
