@@ -12,9 +12,12 @@ from playwright.async_api import Locator, expect
 from coalserver.hosting.segments import ConsoleReader
 from tests.browser.crowd import EMAIL, PASSWORD, sign_in
 from tests.browser.servers import Server
+from tests.browser.test_axe import Inspector, axe
 from tests.browser.test_profile import SCREENS, expect_no_horizontal_scroll
 from tests.browser.visitors import DESKTOP, NO_SERVER, PHONE, Visit, Visitor, http_error
 from tests.hosting.test_server_process import Machine
+
+__all__ = ["axe"]
 
 ADMIN = "root@example.org"
 #: Answers of the server's own polls, which no page shows.
@@ -185,6 +188,24 @@ async def test_console_follows_its_end_unless_the_reader_scrolls_up(visit, serve
     await expect(root.announcements).not_to_be_empty()
     await root.part("command").press("ArrowUp")
     await expect(root.part("command")).to_have_value("fake line one")
+
+
+async def test_crash_and_console_have_no_violations(visit, server, machine, axe):
+    page = f"/servers/{machine.world}"
+    root = await open_as_admin(visit, f"/admin{page}/console", **DESKTOP)
+    inspector = Inspector(root.page, server.url, axe)
+    assert machine.order("play") == 202
+    await root.expect_text("world-status", "Running")
+    await tell(root, "fake lag")
+    await tell(root, "fake flood 100 20")
+    await tell(root, "fake line the end")
+    await expect(console_line(root, "the end")).to_be_in_viewport()
+    assert await inspector.violations() == []
+    await tell(root, "fake crash")
+    await root.expect_text("world-status", re.compile("Starts again"))
+    await root.page.goto(server.url + page)
+    await root.page.locator(".crash-file summary").click()
+    assert await inspector.violations() == []
 
 
 @SCREENS
