@@ -27,6 +27,13 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/servers/{}/secret": {},
     "/admin/servers/{}/command": {"command": "list"},
     "/admin/servers/{}/console": {"command": "list"},
+    "/admin/servers/{}/saves": {},
+    "/admin/servers/{}/backup": {},
+    "/admin/servers/{}/saves/upload": {},
+    "/admin/servers/{}/saves/{}/pin": {"pinned": "1"},
+    "/admin/servers/{}/saves/{}/note": {"note": "Before the update"},
+    "/admin/servers/{}/saves/{}/remove": {},
+    "/admin/servers/{}/saves/{}/restore": {},
     "/admin/servers/{}/deactivate": {},
     "/admin/servers/{}/stop": {},
     "/admin/servers/{}/restart": {},
@@ -83,8 +90,11 @@ ADMIN_PAGES = (
     "/admin/backups/coalserver-20260101T000000Z.tar/restore",
     "/admin/log",
 )
-#: Pages that need a room or session.
+#: Pages that need a room, a session or a saved game.
 ROOM_PAGES = (
+    "/admin/servers/{}/download",
+    "/admin/servers/{}/restore",
+    "/admin/servers/{}/saves/{}/download",
     "/admin/rooms/{}/close",
     "/admin/rooms/{}/kick/{}",
     "/admin/sessions/{}/close",

@@ -329,7 +329,7 @@ def render_hosted_world(
 
 SAVED: SuccessMessages = {
     "saved": ("settings", N_("Saved.")),
-    "further": ("further", N_("Saved.")),
+    "further": ("further-settings", N_("Saved.")),
     "told": (
         "console",
         N_(
@@ -385,7 +385,7 @@ async def save_further(ctx: RequestContext) -> web.StreamResponse:
     changes = {name: value for name, value in lines.items() if shown.get(name) != value}
     # What the page has not shown must not be there.
     expected: Values = dict.fromkeys(changes) | shown
-    return await _edit(ctx, world, removed | changes, expected, "further#further")
+    return await _edit(ctx, world, removed | changes, expected, "further#further-settings")
 
 
 async def _edit(
@@ -430,5 +430,5 @@ ROUTES: Sequence[Route] = (
     _post(CREATE_PATH, create_hosted, render_create_hosted, "world"),
     get(GCE_PATH, hosted_world_page),
     _post(GCE_PATH, save_hosted_world, render_requested, "settings"),
-    _post(GCE_PATH + "/further", save_further, render_requested, "further"),
+    _post(GCE_PATH + "/further", save_further, render_requested, "further-settings"),
 )

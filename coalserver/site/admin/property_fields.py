@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from coalserver.core.commands.hosted_worlds import OTHER_NAMES
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.property_values import MAX_TEXT_LENGTH, choices_of, property_text
 from coalserver.domain.minecraft.server_properties import (
@@ -239,8 +240,7 @@ def field_messages(
     messages: dict[str, str] = {}
     for name, problems in (error.details.get("fields") or {}).items():
         further = name == "file" or name.startswith("file.")
-        if not (further or name in PROPERTIES or name in ("name", "short_name", "public")
-                or name in ("members_may_start", "wake_on_connect")):  # fmt: skip
+        if not (further or name in PROPERTIES or name in OTHER_NAMES):
             return {}
         problem = str(problems[0]) if problems else ""
         text = _message(name, problem, language, current or {})

@@ -360,6 +360,12 @@ async def test_expired_form_keeps_what_was_typed(test_app, browser, world):
     assert answer.status == 403 and form_of(answer, path(world))["motd"] == "Typed"
 
 
+async def test_ids_of_fields_and_sections_differ(test_app, browser, world):
+    for page in (path(world), CREATE):
+        ids = re.findall(r'[ ]id="([^"]+)"', (await browser.get(page)).raw.decode())
+        assert len(ids) == len(set(ids)) > 50, page
+
+
 @pytest.mark.parametrize("rest", ["", "/further"])
 async def test_only_admins_edit(test_app, browser, world, rest):
     member = await make_member(test_app)
