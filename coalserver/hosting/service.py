@@ -45,7 +45,7 @@ from coalserver.hosting.saving import SavingService
 from coalserver.hosting.segments import ConsoleLine
 from coalserver.hosting.sizes import WorldSizes
 from coalserver.hosting.version_hosting import VersionHosting
-from coalserver.hosting.wake import Doors, find_sleeping_worlds
+from coalserver.hosting.wake import Doors, find_sleeping_worlds, shown_at_door
 from coalserver.hosting.world_files import WorldFiles
 from coalserver.hosting.world_process import WorldProcess
 from coalserver.hosting.world_task import WorldTask
@@ -211,9 +211,11 @@ class WorldHosting(SaveHosting, VersionHosting):
         if self._started and self.enabled and not self._context.ending:
             self._doors.update(self._core.query(find_sleeping_worlds, folder=self._options.folder))
 
-    def _on_world(self, _: World | None, after: World | None) -> None:
+    def _on_world(self, before: World | None, after: World | None) -> None:
         if after is not None and after.hosted:
-            self._update_doors()
+            # Most changes of a world are signs of life.
+            if before is None or shown_at_door(before) != shown_at_door(after):
+                self._update_doors()
             self._wake(after.id)
 
     def _on_hosted(self, _: HostedWorld | None, after: HostedWorld | None) -> None:

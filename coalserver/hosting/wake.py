@@ -23,7 +23,7 @@ from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld
 from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.server_properties import PORT, effective_properties
-from coalserver.domain.minecraft.world import WorldStatus
+from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.hosting.child_files import read_regular
 from coalserver.hosting.status_ping import STATUS, packet, read_varint, varint
 from coalserver.hosting.world_files import WorldFiles
@@ -67,6 +67,11 @@ class SleepingWorld:
     white_list: bool
     #: The folder with the lists of players.
     server: Path
+
+
+def shown_at_door(world: World) -> tuple[object, ...]:
+    """Return what matters of a world to its port, beside its run."""
+    return world.status, world.active, world.properties
 
 
 def find_sleeping_worlds(reader: Reader, *, folder: Path) -> list[SleepingWorld]:
