@@ -104,7 +104,9 @@ class SavingService:
         self._files: dict[int, asyncio.Lock] = {}
         self._games: dict[int, SavedGames] = {}
         self._recoveries: dict[int, asyncio.Task[None]] = {}
+        #: Saves and restores by world, until their end is recorded, and the tasks of all.
         self._jobs: dict[int, Job] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._counts: dict[int, int] = {}
         self._changed = asyncio.Event()
 
@@ -162,7 +164,7 @@ class SavingService:
     @property
     def jobs(self) -> "set[asyncio.Task[None]]":
         """The saves and restores that are not over."""
-        return {job.task for job in self._jobs.values()}
+        return set(self._tasks)
 
     async def finished(self) -> None:
         """Wait until everything that was accepted is over."""
@@ -293,6 +295,8 @@ class SavingService:
             if trouble is not None:
                 log.warning("World %d was not saved: %s", world_id, ", ".join(trouble.values))
             params = {"world_id": world_id, "trouble": trouble, "played": played}
+            # From the record on, another one can be accepted.
+            self._jobs.pop(world_id, None)
             await self._core.execute(record_saved, **params)
             await self._count(world_id)
 
@@ -392,6 +396,7 @@ class SavingService:
         finally:
             if trouble is not None:
                 log.warning("World %d was not restored: %s", world_id, ", ".join(trouble.values))
+            self._jobs.pop(world_id, None)
             await self._end_restore(world_id, restored, trouble)
 
     async def _restore_in_turn(self, world_id: int, save_id: str) -> Restored:
@@ -425,11 +430,11 @@ class SavingService:
 
     def _start_job(self, world_id: int, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
-        job = self._jobs[world_id] = Job(task)
+        self._jobs[world_id] = Job(task)
+        self._tasks.add(task)
 
         def on_done(done: "asyncio.Task[None]") -> None:
-            if self._jobs.get(world_id) is job:
-                del self._jobs[world_id]
+            self._tasks.discard(done)
             if not done.cancelled() and (error := done.exception()):
                 log.error("A saved game of world %d failed", world_id, exc_info=error)
             self.wake()

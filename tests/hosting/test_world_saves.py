@@ -14,13 +14,14 @@ from coalserver.domain.audit import COMMAND_LINE, TIME, AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.refusals import trouble_text
 from coalserver.domain.minecraft.hosting.transitions import Answer
+from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.hosting import packing, saving
 from coalserver.hosting.archives import Limits, open_archive, unpack
 from coalserver.hosting.low_priority import Progress
 from coalserver.hosting.restores import OLD, recover_restore
 from coalserver.hosting.save_errors import failed
 from coalserver.hosting.saves import SavedGame, SavedGames, SaveKind
-from tests.hosting.fake_child import is_torn
+from tests.hosting.fake_child import STYLES, is_torn
 from tests.hosting.worlds import Worlds
 
 
@@ -42,6 +43,15 @@ def torn(worlds: Worlds, world: int, saved: SavedGame, folder: Path) -> bool:
     return is_torn(folder / "world")
 
 
+CHAT_KINDS = {
+    LineKind.CHAT,
+    LineKind.CHANNEL,
+    LineKind.EMOTE,
+    LineKind.SAY_COMMAND,
+    LineKind.ANNOUNCEMENT,
+}
+
+
 class Held:
     """Packs saved games only once `go` is set; `begun` counts them."""
 
@@ -52,6 +62,7 @@ class Held:
         def pack(*args: Any, **kwargs: Any) -> Any:
             self.begun += 1
             progress = args[3]
+            progress.update(1, 2)
             while not self.go.wait(0.01):
                 progress.check()
             return real(*args, **kwargs)
@@ -83,6 +94,20 @@ async def test_running_world_is_saved_whole(worlds: Worlds, tmp_path: Path) -> N
     assert worlds.hosting.figures(world).saved_games == 1
     await worlds.write(world, "stop")
     await worlds.wait_for(world, "stopped")
+
+
+@pytest.mark.parametrize("style", STYLES)
+async def test_every_style_of_console_is_understood(
+    worlds: Worlds, tmp_path: Path, style: str
+) -> None:
+    world = await worlds.add("--style", style)
+    await worlds.play(world)
+    saved = await save(worlds, world)
+    assert not torn(worlds, world, saved, tmp_path / "new")
+    assert worlds.state(world).marks == {}
+    # What the game says about it is no chat.
+    await stop(worlds, world)
+    assert {one.kind for one in worlds.stored(world)}.isdisjoint(CHAT_KINDS)
 
 
 async def test_stopped_world_is_saved(worlds: Worlds, tmp_path: Path) -> None:
@@ -123,7 +148,8 @@ async def test_pause_after_a_player_makes_a_saved_game(worlds: Worlds, held: Hel
     await worlds.configure(stop_warning=0)
     await worlds.order(world, "pause")
     await worlds.wait_for(world, "saving")
-    await worlds.until(lambda: held.begun)
+    # Half of the copy, which is 70 percent of all.
+    await worlds.until(lambda: worlds.run(world).world.percent == 35)
     held.go.set()
     await worlds.wait_for(world, "stopped")
     [saved] = await saves(worlds, world)
@@ -260,6 +286,27 @@ async def test_two_saves_at_once_are_one(worlds: Worlds, held: Held) -> None:
     held.go.set()
     await worlds.until(lambda: not worlds.hosted(world).saving)
     assert len(await saves(worlds, world)) == 1
+
+
+async def test_save_right_after_another_is_made(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await worlds.add()
+    await worlds.play(world)
+    service, go = worlds.hosting._saving, asyncio.Event()
+    count = service._count
+
+    async def slow_count(world_id: int) -> list[SavedGame]:
+        await go.wait()
+        return await count(world_id)
+
+    await saves(worlds, world)
+    monkeypatch.setattr(service, "_count", slow_count)
+    for _ in range(2):
+        assert await worlds.hosting.save(world, COMMAND_LINE) is Answer.ACCEPTED
+        await worlds.until(lambda: not worlds.hosted(world).saving)
+    go.set()
+    assert len(await saves(worlds, world)) == 2
 
 
 async def test_one_world_is_saved_at_a_time(worlds: Worlds, held: Held) -> None:

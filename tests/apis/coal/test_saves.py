@@ -1,5 +1,6 @@
 """Saved games of hosted worlds by the API (hosting.md, 9)."""
 
+import asyncio
 import io
 from pathlib import Path
 
@@ -164,6 +165,23 @@ async def test_upload_larger_than_a_world_may_be_is_refused(test_app: TestApp):
         assert answer.status == 413
         assert await answer.json() == {"errors": "The request is too large."}
     assert left_files(test_app) == []
+
+
+async def test_upload_of_a_client_that_leaves_is_deleted(test_app: TestApp):
+    root, world = await make_admin(test_app), await make_saved(test_app)
+    url = test_app.url(world.path + "/saves")
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    head = (
+        f"POST {url.raw_path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n"
+        f"Authorization: {root.bearer['Authorization']}\r\nContent-Length: 100000\r\n\r\n"
+    )
+    writer.write(head.encode() + make_form(bytes(5_000))[:-9])
+    await writer.drain()
+    await test_app.wait_until(lambda: bool(left_files(test_app)))
+    writer.close()
+    await writer.wait_closed()
+    await test_app.wait_until(lambda: not left_files(test_app))
+    del reader
 
 
 @pytest.mark.parametrize(
