@@ -24,6 +24,7 @@ from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.version_hosting import VersionHosting
+from tests.hosting.full_disk import FullDisk
 from tests.hosting.versions.jar_files import make_jar
 from tests.hosting.versions.stand_in import (
     LOCAL,
@@ -304,6 +305,31 @@ async def test_full_disk_during_a_fetch_is_its_failure(managed, monkeypatch):
     assert managed.files() == []
     monkeypatch.undo()
     await managed.fetch()
+    assert len(managed.files()) == 1
+
+
+@pytest.mark.parametrize("writes", range(4))
+async def test_full_disk_at_any_write_leaves_nothing(managed, tmp_path, monkeypatch, writes):
+    """The writes are: creating the folder and the new file, and making both durable."""
+    await managed.add()
+    file = tmp_path / "own.jar"
+    file.write_bytes(JAR)
+    version = Version(0, "own", VersionKind.JAR, 0.0)
+    for order, text in (
+        (managed.hosting.fetch_version("1.20.4", COMMAND_LINE, wait=True), "no space left"),
+        (managed.hosting.add_version_jar(version, file, COMMAND_LINE), "no space left"),
+    ):
+        with monkeypatch.context() as patches:
+            disk = FullDisk(writes)
+            disk.patch(patches)
+            with pytest.raises(DomainError) as caught:
+                await order
+        details = caught.value.details
+        assert disk.full and text in (details.get("text") or details["refusal"].text)
+        assert [name for name in managed.files() if name.endswith(".part")] == []
+        assert managed.stored("own") is None and managed.stored().jar == ""
+    await managed.fetch()
+    await managed.hosting.add_version_jar(version, file, COMMAND_LINE)
     assert len(managed.files()) == 1
 
 
