@@ -253,7 +253,7 @@ def add_order_commands(group: click.Group) -> None:
             ],
         )
         group.add_command(command)
-    for other in (world_states, world_console, world_tell):
+    for other in (world_states, world_console, world_tell, world_delete):
         group.add_command(other)
 
 
@@ -311,3 +311,22 @@ async def world_tell(context: AdminContext, *, key: str, line: str) -> Any:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"command": ["blank"]})
     await context.hosting.send_command(world.id, line, COMMAND_LINE)
     return {"key": opaque_keys(context).of(SERVER, world.id), "name": world.name, "sent": True}
+
+
+class DeleteCommand(AdminCommand):
+    """A command that needs `--yes`."""
+
+    def invoke(self, ctx: click.Context) -> int:
+        if not ctx.params["yes"]:
+            raise click.UsageError("Deleting cannot be undone. Give --yes to do it", ctx)
+        return super().invoke(ctx)
+
+
+@click.command("delete", cls=DeleteCommand, format=format_fields)
+@key_argument
+@click.option("--yes", is_flag=True, help="Needed, since nothing can be undone.")
+async def world_delete(context: AdminContext, *, key: str, yes: bool) -> Any:
+    """Delete a stopped hosted world, its files and all its saved games."""
+    world = hosted_world_by_key(context, key)
+    await context.hosting.delete_world(world.id, COMMAND_LINE)
+    return {"key": opaque_keys(context).of(SERVER, world.id), "name": world.name, "deleted": True}

@@ -1,6 +1,7 @@
 """Hosting as APIs, pages and the command line use it. The processes are driven in `coalserver.hosting`."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from coalserver.core.commands.audit import execute_audited
 from coalserver.core.commands.consoles import send_console_command
 from coalserver.core.commands.hosting import (
     MachineFacts,
+    begin_delete,
     begin_save,
+    end_delete,
     give_order,
     refuse,
     stop_all_worlds,
@@ -35,6 +38,8 @@ from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrd
 from coalserver.domain.minecraft.hosting.settings import SettingBounds, parse_settings
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run, answer_to
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind, validate_name
+
+log = logging.getLogger(__name__)
 
 #: Plays that a user without the administrator role may have accepted within PLAY_WINDOW_SECONDS.
 MAX_PLAYS = 10
@@ -101,6 +106,8 @@ class Hosting:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._plays: dict[int, deque[float]] = {}
+        #: Deletions of the files of worlds.
+        self.deletions: set[asyncio.Task[None]] = set()
 
     @property
     def enabled(self) -> bool:
@@ -143,6 +150,32 @@ class Hosting:
         if limited and answer is Answer.ACCEPTED:
             self._plays.setdefault(actor, deque(maxlen=MAX_PLAYS)).append(self._core.now)
         return answer
+
+    async def delete_world(self, world_id: int, actor: int) -> None:
+        """Delete a hosted world at rest, its files and its saved games; returns when they are gone.
+
+        A deletion that is interrupted is finished at the next start. Raises what `begin_delete` raises.
+        """
+        await self._core.execute(begin_delete, world_id=world_id, actor=actor)
+        await asyncio.shield(self.start_deletion(world_id))
+
+    def start_deletion(self, world_id: int) -> "asyncio.Task[None]":
+        """Delete the files of a deleted world in the background."""
+        task = asyncio.create_task(self._finish_deletion(world_id))
+        self.deletions.add(task)
+        task.add_done_callback(self.deletions.discard)
+        return task
+
+    async def _finish_deletion(self, world_id: int) -> None:
+        try:
+            await self.delete_files(world_id)
+        except OSError as error:
+            log.warning("The files of deleted world %d cannot be deleted: %s", world_id, error)
+            return
+        await self._core.execute(end_delete, world_id=world_id)
+
+    async def delete_files(self, world_id: int) -> None:
+        """Delete the folder of a world. Raises OSError."""
 
     async def stop_all(self, order: Order, actor: int) -> dict[int, Answer]:
         """Pause or kill all hosted worlds; return what becomes of each, by its id. Raises PERMISSION_DENIED."""

@@ -16,11 +16,13 @@ from coalserver.domain.minecraft.hosting.settings import SettingBounds
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order
 from coalserver.hosting import machine
 from coalserver.hosting.context import HostingContext
+from coalserver.hosting.deletion import delete_folder
 from coalserver.hosting.log_import import LogImporter
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.save_hosting import SaveHosting
 from coalserver.hosting.saving import SavingService
 from coalserver.hosting.version_hosting import VersionHosting
+from coalserver.hosting.world_files import WorldFiles
 from coalserver.hosting.world_user import find_user
 
 
@@ -56,6 +58,9 @@ class OfflineHosting(SaveHosting, VersionHosting):
             refuse(RefusalCode.SERVER_NOT_RUNNING)
         worlds = self._core.query(_hosted_ids)
         return {world: await self.order(world, order, actor) for world in worlds}
+
+    async def delete_files(self, world_id: int) -> None:
+        await asyncio.to_thread(delete_folder, WorldFiles(self._options.folder, world_id).folder)
 
     async def save(self, world_id: int, actor: int) -> Answer:
         self._core.query(get_run, world_id=world_id)

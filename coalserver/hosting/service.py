@@ -12,7 +12,7 @@ from coalserver.core.commands.hosting import MachineFacts, update_run
 from coalserver.core.commands.hosting_settings import define_configured_versions
 from coalserver.core.engine import Core
 from coalserver.core.log_import import ImportedFile
-from coalserver.core.queries.hosting import all_hosted_worlds, get_run
+from coalserver.core.queries.hosting import all_hosted_worlds, get_run, worlds_in_deletion
 from coalserver.domain.audit import TIME
 from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.hosting import transitions
@@ -33,6 +33,7 @@ from coalserver.hosting import keeper_client
 from coalserver.hosting.cgroups import Cgroups
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.crash_report import find_reports
+from coalserver.hosting.deletion import delete_folder
 from coalserver.hosting.log_import import LogImporter
 from coalserver.hosting.machine import machine_zone
 from coalserver.hosting.measuring import Measuring
@@ -123,6 +124,8 @@ class WorldHosting(SaveHosting, VersionHosting):
         state.watch(ConsoleCommand, self._on_command)
         for world in self._core.query(all_hosted_worlds):
             self._drive(world.id)
+        for world_id in self._core.query(worlds_in_deletion):
+            self.start_deletion(world_id)
         # A process that has to be ended may take longer; its world waits for that by itself.
         with suppress(TimeoutError):
             async with asyncio.timeout(RECOVER_SECONDS):
@@ -181,6 +184,9 @@ class WorldHosting(SaveHosting, VersionHosting):
                 task.cancel()
             if pending:
                 await asyncio.wait(pending)
+        if self.deletions:
+            # What is left of one is deleted at the next start.
+            await asyncio.wait(self.deletions, timeout=LEAVE_SECONDS)
         self._started = False
         for task in filter(None, (self._measuring, self._sizing, self._keeping)):
             task.cancel()
@@ -271,6 +277,12 @@ class WorldHosting(SaveHosting, VersionHosting):
         if starts:
             return await self._context.start_facts(run)
         return await self._context.facts(starts=False)
+
+    async def delete_files(self, world_id: int) -> None:
+        async with self._saving.files(world_id):
+            await asyncio.to_thread(
+                delete_folder, WorldFiles(self._options.folder, world_id).folder
+            )
 
     async def bounds(self) -> SettingBounds:
         return await setting_bounds(self._options)

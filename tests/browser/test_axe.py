@@ -74,6 +74,7 @@ ADMIN_PATHS = (
     "/servers/ours/pause",
     "/servers/ours/restart",
     "/servers/ours/kill",
+    "/admin/servers/2/delete",
     "/admin/instance/configure",
     "/admin/instance/stop",
     "/admin/versions",

@@ -79,7 +79,8 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
         "/admin/rooms/1/close", "/admin/rooms/1/kick/1", "/admin/sessions/1/close",
         "/admin/sessions/1/kick/1", "/admin/bans/lift", "/admin/users/1/remove",
         "/profile/browsers/1/end", "/profile/sign-out",
-        "/admin/instance/stop", "/servers/ours/pause", "/servers/ours/restart", "/servers/ours/kill",
+        "/admin/servers/1/delete", "/admin/instance/stop",
+        "/servers/ours/pause", "/servers/ours/restart", "/servers/ours/kill",
     }  # fmt: skip
 
 

@@ -58,7 +58,7 @@ class Hosted(Machine):
         return [
             (str(entry.action), entry.subject)
             for entry in asyncio.run(self.read())[2]
-            if entry.actor == COMMAND_LINE and entry.action is not AuditAction.EULA_AGREED
+            if entry.actor == COMMAND_LINE
         ]
 
 
@@ -340,3 +340,24 @@ def test_change_of_settings_is_recorded(hosted: Hosted) -> None:
     assert (entry.action, entry.detail) == (
         AuditAction.HOSTING_CONFIGURED, "ticks=yes, stop_warning=0",
     )  # fmt: skip
+
+
+def test_stopped_world_is_deleted_with_its_files(hosted: Hosted) -> None:
+    key = hosted.key_of_world()
+    assert hosted("world", "delete", key).status == 2
+    with hosted.serve() as server:
+        assert hosted("world", "play", key, *WAIT).status == 0
+        assert hosted.refusal("world", "delete", key, "--yes") == "Stop the world first."
+        assert hosted("world", "kill", key, *WAIT).status == 0
+        assert hosted("world", "delete", key, "--yes", "--json").document["deleted"] is True
+        assert not hosted.files.folder.exists()
+        assert server.stop() == 0
+    assert hosted("world", "list", "--json").document == {"worlds": []}
+    assert "no world with this key" in hosted.refusal("world", "delete", key, "--yes")
+
+
+def test_world_is_deleted_without_a_server(hosted: Hosted) -> None:
+    key = hosted.key_of_world()
+    hosted.files.create()
+    assert hosted("world", "delete", key, "--yes").status == 0
+    assert not hosted.files.folder.exists()

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "world hosting": ("mill",),
     "world play": ("mill",), "world pause": ("--all",), "world restart": ("mill",), "world kill": ("mill",),
     "world save": ("mill",), "world console": ("mill",), "world tell": ("mill", "list"),
+    "world delete": ("mill", "--yes"),
     "world import": ("mill", "old.log", "--timezone", "UTC"),
     "world saves": ("mill",), "world restore": ("mill", "x"), "world pin": ("mill", "x"),
     "world download": ("mill", "x", "saved.zip"), "world upload": ("mill", "world.zip"),

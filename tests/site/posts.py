@@ -37,6 +37,7 @@ POSTS: dict[str, dict[str, str]] = {
     "/admin/servers/{}/deactivate": {},
     "/admin/servers/{}/stop": {},
     "/admin/servers/{}/restart": {},
+    "/admin/servers/{}/delete": {"sure": "1"},
     "/admin/instance/configure": {"backup_depth": "20", "save_at": "04:30"},
     "/admin/instance/stop": {"how": "pause"},
     "/admin/versions": {

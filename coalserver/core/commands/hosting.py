@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from coalserver.core import topics
 from coalserver.core.commands.audit import record_audit_entry
-from coalserver.core.commands.worlds import log_out_everyone, save_world
+from coalserver.core.commands.worlds import archive_world, log_out_everyone, save_world
 from coalserver.core.queries.hosting import (
     get_run,
     get_settings,
@@ -425,6 +425,30 @@ def end_restore(
     if level_name:
         hosted = replace(hosted, level_name=level_name)
     return save_run(uow, before, replace(before, hosted=hosted))
+
+
+def begin_delete(uow: UnitOfWork, *, world_id: int, actor: int) -> None:
+    """Delete a hosted world at rest: no list has it any more, and its files are to be deleted.
+
+    What the history has of it stays, as with an archived world. Emits WorldChanged. Raises WORLD_NOT_FOUND,
+    PERMISSION_DENIED, and ORDER_REFUSED.
+    """
+    run = get_run(uow, world_id)
+    check_may_administer(uow, actor)
+    if run.status not in AT_REST:
+        refuse(RefusalCode.NOT_STOPPED)
+    if run.hosted.restoring or run.hosted.saving:
+        refuse(RefusalCode.BUSY)
+    record_audit_entry(uow, actor=actor, action=AuditAction.WORLD_DELETED, subject=run.world.name)
+    archive_world(uow, world_id=world_id)
+    uow.save(HostedWorld(world_id, deleting=True))
+
+
+def end_delete(uow: UnitOfWork, *, world_id: int) -> None:
+    """Record that no file of a deleted world is left."""
+    hosted = uow.get(HostedWorld, world_id)
+    if hosted is not None and hosted.deleting:
+        uow.delete(hosted)
 
 
 def check_may_administer(reader: Reader, actor: int) -> None:

@@ -157,10 +157,15 @@ def worlds_with_version(reader: Reader, name: str) -> list[World]:
 
 def all_hosted_worlds(reader: Reader) -> list[World]:
     """Return all hosted worlds that were ever started or changed, archived ones too, and the active others."""
-    ids = {hosted.id for hosted in reader.find(HostedWorld, "all", "")}
+    ids = {hosted.id for hosted in reader.find(HostedWorld, "all", "") if not hosted.deleting}
     ids.update(world.id for world in hosted_worlds(reader))
     found = (reader.get(World, id) for id in sorted(ids))
     return [world for world in found if world is not None]
+
+
+def worlds_in_deletion(reader: Reader) -> list[int]:
+    """Return the ids of deleted worlds whose files may not be all gone."""
+    return [hosted.id for hosted in reader.find(HostedWorld, "all", "") if hosted.deleting]
 
 
 def hosted_worlds(reader: Reader) -> list[World]:

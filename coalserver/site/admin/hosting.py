@@ -6,8 +6,8 @@ from typing import Any, cast
 from aiohttp import web
 
 from coalserver.core.hosting import Hosting
-from coalserver.core.queries.hosting import get_settings, hosted_worlds
-from coalserver.domain.errors import DomainError
+from coalserver.core.queries.hosting import get_run, get_settings, hosted_worlds
+from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST
 from coalserver.domain.minecraft.hosting.settings import (
     SETTING_NAMES,
@@ -20,6 +20,7 @@ from coalserver.domain.minecraft.hosting.transitions import Order
 from coalserver.site.access import require_admin, require_member, world_path
 from coalserver.site.admin.layout import get, post, render_admin_page
 from coalserver.site.admin.worlds import requested_world
+from coalserver.site.worlds.hosted import refusal_sentence
 from coalserver.site.worlds.world import render_order_error
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
@@ -219,8 +220,50 @@ def question_handler(order: Order) -> Handler:
     return handler
 
 
+class DeleteSchema(FormSchema):
+    """Whether a world is really to be deleted."""
+
+    sure = Checkbox()
+
+
+DELETE = DeleteSchema()
+
+
+def render_delete(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+    """Return the page that asks before a world is deleted."""
+    world = ctx.core.query(get_run, world_id=requested_world(ctx).id).world
+    context = {"world": world, "at_rest": world.status in AT_REST}
+    return render_admin_page(ctx, "world_delete", context, active_page="servers", **overrides)
+
+
+async def delete_page(ctx: RequestContext) -> web.StreamResponse:
+    """Ask before a hosted world is deleted with its files."""
+    return render_delete(ctx)
+
+
+async def delete_world(ctx: RequestContext) -> web.StreamResponse:
+    """Delete a hosted world at rest, its files and its saved games."""
+    form, world = await load_form(ctx, DELETE), requested_world(ctx)
+    translate = request_language(ctx.request).gettext
+    if not form["sure"]:
+        return render_delete(
+            ctx, status=400, errors={"delete": translate(N_("Tick the box to confirm."))}
+        )
+    try:
+        await ctx.app.service(Hosting).delete_world(world.id, ctx.caller.account_id)
+    except DomainError as error:
+        if error.code is not ErrorCode.ORDER_REFUSED:
+            raise
+        ctx.app.count_refusal(error)
+        sentence = refusal_sentence(error.details["refusal"], request_language(ctx.request))
+        return render_delete(ctx, status=400, errors={"delete": sentence})
+    return redirect("/admin/servers?done=deleted")
+
+
 WORLD_PATH = "/admin/servers/{world}"
 ROUTES = (
+    get(WORLD_PATH + "/delete", delete_page),
+    post(WORLD_PATH + "/delete", delete_world, render_delete, "delete"),
     get(CONFIGURE_PATH, configure_page),
     post(CONFIGURE_PATH, configure, render_configure, "configure"),
     get(STOP_PATH, stop_page),

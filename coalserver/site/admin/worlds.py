@@ -43,6 +43,7 @@ SUCCESS_MESSAGES = {
         ),
     ),
     "ended": ("servers", N_("World archived")),
+    "deleted": ("servers", N_("World deleted")),
     "stopping": ("servers", N_("All worlds are being stopped.")),
 }
 

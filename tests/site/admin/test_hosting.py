@@ -211,3 +211,31 @@ async def test_what_happens_by_itself_is_shown_without_a_person(test_app, browse
     page = words(await browser.get("/admin/log"))
     assert "Automatically stopped world Ours" in re.sub(r"\s+", " ", page)
     assert "World Ours crashed" in page and "Unknown user" not in page
+
+
+# Deletion
+
+
+async def test_world_is_deleted_after_the_box_is_ticked(test_app, browser):
+    world = await add_hosted(test_app)
+    path = f"/admin/servers/{world.id}/delete"
+    page = words(await browser.get(path))
+    assert "all its saved games are deleted" in page and "Stop the world first." in page
+    running = await submit(browser, path, sure="1")
+    assert running.status == 400 and "Stop the world first." in words(running)
+    stopped = Stage(WorldStatus.STOPPED, Wanted.PAUSE)
+    await test_app.core.execute(set_stage, world_id=world.id, stage=stopped)
+    assert "Tick the box to confirm." in words(await submit(browser, path))
+    assert test_app.core.query(hosted_worlds)
+    answer = await submit(browser, path, sure="1")
+    assert answer.headers["Location"] == "/admin/servers?done=deleted"
+    assert "World deleted" in words(await browser.get("/admin/servers?done=deleted"))
+    assert not test_app.core.query(hosted_worlds)
+    assert done(test_app)[-1] == ("world_deleted", "Ours", "")
+    assert (await browser.get(path)).status == 404
+
+
+async def test_page_of_a_hosted_world_leads_to_its_deletion(test_app, browser):
+    world = await add_hosted(test_app)
+    path = f"/admin/servers/{world.id}"
+    assert f'href="{path}/delete"' in (await browser.get(f"{path}/gce")).raw.decode()

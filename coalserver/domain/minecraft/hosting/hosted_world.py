@@ -133,6 +133,8 @@ class HostedWorld:
     minecraft: str = ""
     #: Folder of the world within the server's.
     level_name: str = "world"
+    #: The world is deleted, but its files may not be all gone.
+    deleting: bool = False
 
     def reserve(self, port: int | None, mib: int) -> "HostedWorld":
         """Return the world with its port and memory reserved."""
