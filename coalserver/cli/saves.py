@@ -101,7 +101,7 @@ class RestoreCommand(AdminCommand):
                 outcome = _await_restore(home, ctx.params["key"], outcome["answer"])
         if "error" in outcome:
             return print_error(outcome["error"], 1, invocation.as_json, outcome.get("why"))
-        del outcome["answer"]["at"]
+        del outcome["answer"]["trouble"]
         print_result(outcome["answer"], self.format(outcome["answer"]), invocation.as_json)
         return 0
 
@@ -122,7 +122,8 @@ def _await_restore(home: DataDirectory, key: str, answer: dict[str, Any]) -> dic
 
 
 def _with_trouble(answer: dict[str, Any], trouble: Mapping[str, Any] | None) -> dict[str, Any]:
-    if trouble is not None and trouble["at"] >= answer["at"]:
+    # A trouble of the world from before stays. Its time does not tell: the clock may have been set back.
+    if trouble is not None and trouble != answer["trouble"]:
         return {"error": trouble["text"], "why": trouble["code"]}
     return {"answer": answer}
 
@@ -137,7 +138,7 @@ def _format_restored(result: Mapping[str, Any]) -> str:
 async def world_restore(context: AdminContext, *, key: str, save: str) -> Any:
     """Put a saved game in the place of a stopped world. Returns when that is done."""
     world = hosted_world_by_key(context, key)
-    answer = {"restored": save, "at": context.core.now}
+    answer = {"restored": save, "trouble": _restore_state(context, world.id)["trouble"]}
     await context.hosting.restore_save(world.id, save, COMMAND_LINE)
     state = _restore_state(context, world.id)
     if not state["restoring"]:

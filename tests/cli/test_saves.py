@@ -4,15 +4,22 @@ import asyncio
 import os
 import signal
 import stat
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from coalserver.core.commands.hosting import update_run
+from coalserver.domain.minecraft.hosting.hosted_world import Trouble, TroubleCode
+from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.hosting.keeper_client import read_run
 from coalserver.hosting.processes import end_processes
+from coalserver.server.admin import open_offline
+from coalserver.storage.data_directory import DataDirectory
 from tests.cli.test_world_orders import WAIT, Hosted
 from tests.hosting.zips import world_zip
 from tests.processes import CommandLine
@@ -184,3 +191,28 @@ def test_saved_world_is_listed(hosted: Hosted) -> None:
 def test_second_saved_game_of_a_download_is_a_usage_error(hosted: Hosted) -> None:
     result = hosted("world", "download", "w", "one", "two", "file.zip")
     assert result.status == 2 and "at most one saved game" in result.err
+
+
+@pytest.mark.parametrize("server", [True, False], ids=["server", "offline"])
+def test_older_trouble_is_not_that_of_the_restore(
+    hosted: Hosted, archive: Path, server: bool
+) -> None:
+    """The clock was set back since, so that its time does not tell."""
+    key = hosted.key_of_world()
+    trouble = Trouble(TroubleCode.CRASH_LOOP, time.time() + 1000)
+
+    def fail(run: Run, _: float) -> Run:
+        return replace(run, hosted=replace(run.hosted, trouble=trouble))
+
+    async def set_trouble() -> None:
+        home = DataDirectory(hosted.data)
+        with home.lock():
+            async with open_offline(hosted.config, home) as context:
+                params = {"world_id": hosted.world, "transition": fail}
+                await context.core.execute(update_run, **params)
+
+    asyncio.run(set_trouble())
+    save = str(upload(hosted, archive)["id"])
+    with serving(hosted, server):
+        result = hosted("world", "restore", key, save, "--json")
+    assert (result.status, result.document) == (0, {"restored": save})
