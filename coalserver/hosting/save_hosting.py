@@ -1,12 +1,26 @@
 """Saved games as APIs, pages and the command line use them, with and without a running server."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from coalserver.core.hosting import Hosting
+from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.hosting.save_errors import SaveFailed, failed
 from coalserver.hosting.saves import SavedGame
 from coalserver.hosting.saving import SavingService
+
+
+@contextmanager
+def disk_errors_refused() -> Iterator[None]:
+    """Raise ARCHIVE_REFUSED, with its sentence, where the files of a saved game cannot be changed."""
+    try:
+        yield
+    except (SaveFailed, OSError) as error:
+        cause = failed(error) if isinstance(error, OSError) else error
+        text = f"The saved game could not be changed: {cause}."
+        raise DomainError(ErrorCode.ARCHIVE_REFUSED, text=text) from error
 
 
 class SaveHosting(Hosting):
@@ -29,10 +43,12 @@ class SaveHosting(Hosting):
         pinned: bool | None = None,
         note: str | None = None,
     ) -> SavedGame:
-        return await self._saving.change(world_id, save_id, actor, pinned, note)
+        with disk_errors_refused():
+            return await self._saving.change(world_id, save_id, actor, pinned, note)
 
     async def remove_save(self, world_id: int, save_id: str, actor: int) -> None:
-        await asyncio.shield(self._saving.remove(world_id, save_id, actor))
+        with disk_errors_refused():
+            await asyncio.shield(self._saving.remove(world_id, save_id, actor))
 
     async def upload_path(self, world_id: int) -> Path:
         return await self._saving.upload_path(world_id)

@@ -14,6 +14,7 @@ SENTENCES = {
     "This archive is not safe: ": N_("This archive is not safe: {reason}."),
     "Not a Minecraft world: ": N_("Not a Minecraft world: {reason}."),
     "The saved game could not be made: ": N_("The saved game could not be made: {reason}."),
+    "The saved game could not be changed: ": N_("The saved game could not be changed: {reason}."),
 }
 REASONS = (
     N_("there is no level.dat"),
