@@ -40,6 +40,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import (
     AT_REST,
     ENDING,
     WITH_PROCESS,
+    HostedWorld,
     Trouble,
     TroubleCode,
     Wanted,
@@ -118,8 +119,8 @@ class WorldTask:
         self.recovered = asyncio.Event()
         self._news = asyncio.Event()
         self._port_retried = False
-        #: Properties that the files of the present start were written from, and the further lines removed from them.
-        self._written: tuple[bytes, bytes] | None = None
+        #: Properties that the files of the present start were written from, and the world at that time.
+        self._written: tuple[bytes, HostedWorld] | None = None
         self._pinged_at = self._asked_at = self._answered_at = 0.0
         self._has_answered = False
 
@@ -383,7 +384,7 @@ class WorldTask:
         )
         await asyncio.to_thread(self.files.write_eula, run.hosted.eula is not None)
         await asyncio.to_thread(self.files.write_properties, properties, settings)
-        self._written = json.dumps(properties).encode(), run.hosted.removed
+        self._written = json.dumps(properties).encode(), run.hosted
         return program, port
 
     def _trouble_of(self, error: VersionError) -> Trouble:
@@ -478,11 +479,13 @@ class WorldTask:
     async def _record_spawned(self, process: WorldProcess) -> Run:
         # What was changed since the files were written is pending. After a restart the files count as current.
         current = json.dumps(effective_properties(self._run.world.properties)).encode()
-        applied, removed = self._written or (current, b"")
+        applied, written = self._written or (current, None)
         self._written = None
 
         def record(run: Run, now: float) -> Run:
-            if run.hosted.removed == removed:
+            further = run.hosted.further if written is None else written.further
+            run = replace(run, hosted=replace(run.hosted, applied_further=further))
+            if written is not None and run.hosted.removed == written.removed:
                 run = replace(run, hosted=replace(run.hosted, removed=b"[]"))
             return transitions.spawned(run, process.state.run, applied, now)
 

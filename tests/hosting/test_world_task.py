@@ -12,7 +12,7 @@ from coalserver.core.commands.worlds import archive_world
 from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.audit import TIME
 from coalserver.domain.errors import DomainError
-from coalserver.domain.minecraft.hosting.hosted_world import Wanted
+from coalserver.domain.minecraft.hosting.hosted_world import Wanted, pending_properties
 from coalserver.domain.minecraft.hosting.properties_file import read_properties
 from coalserver.domain.minecraft.hosting.transitions import Answer
 from coalserver.hosting import machine
@@ -54,12 +54,16 @@ async def test_removed_line_leaves_server_properties_at_the_next_start(worlds: W
     await worlds.play(world)
     path = worlds.options.folder / "worlds" / str(world) / "server" / "server.properties"
     assert read_properties(path.read_text()).items() >= further.items()
-    await worlds.core.execute(set_further_properties, world_id=world, changes={"a": None})
+    assert pending_properties(worlds.run(world).world, worlds.hosted(world)) == []
+    await worlds.core.execute(set_further_properties, world_id=world, changes={"a": None, "b": "2"})
+    run = worlds.run(world)
+    assert pending_properties(run.world, run.hosted) == ["file.a", "file.b"]
     await worlds.order(world, "restart")
     await worlds.wait_for(world, "queued_restart")
     await worlds.wait_for(world, "running")
     found = read_properties(path.read_text())
-    assert "a" not in found and found["max-tick-time"] == "-1"
+    assert "a" not in found and found["max-tick-time"] == "-1" and found["b"] == "2"
+    assert pending_properties(worlds.run(world).world, worlds.hosted(world)) == []
     assert worlds.hosted(world).removed == b"[]"
 
 

@@ -113,6 +113,8 @@ class HostedWorld:
     applied: bytes = b"{}"
     #: Further lines of server.properties, by their key: a JSON object.
     further: bytes = b"{}"
+    #: Further lines as they were when the process was last started: a JSON object; empty: unknown.
+    applied_further: bytes = b""
     #: Keys of further lines that were removed since the last start: a JSON array.
     removed: bytes = b"[]"
     #: Whether users who are not administrators may start the world.
@@ -195,8 +197,15 @@ def wire_status(world: World, hosted: HostedWorld | None) -> str:
 
 
 def pending_properties(world: World, hosted: HostedWorld) -> list[str]:
-    """Return the names of properties that were changed since the process was started, and apply from its next start."""
+    """Return the names of properties that were changed since the process was started, and apply from its next start.
+
+    Further lines of server.properties follow as `file.KEY`.
+    """
     if world.status not in WITH_PROCESS:
         return []
     applied: dict[str, PropertyValue] = json.loads(hosted.applied)
-    return changed_properties(applied, effective_properties(world.properties), hosted.minecraft)
+    changed = changed_properties(applied, effective_properties(world.properties), hosted.minecraft)
+    further: dict[str, str] = json.loads(hosted.further)
+    before: dict[str, str] = json.loads(hosted.applied_further or hosted.further)
+    keys = (key for key in before | further if before.get(key) != further.get(key))
+    return changed + [f"file.{key}" for key in keys]
