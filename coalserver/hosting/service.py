@@ -343,7 +343,11 @@ class WorldHosting(SaveHosting, VersionHosting):
         while True:
             await asyncio.sleep(MEASURE_SECONDS)
             await self._check_disk()
-            await self._measures.measure()
+            try:
+                await self._measures.measure()
+            except OSError as error:
+                # For example too many open files: the next measurement may succeed.
+                log.warning("Hosted worlds cannot be measured: %s", error)
             # A port that another program had may be free now.
             self._update_doors()
 

@@ -313,3 +313,25 @@ async def test_time_of_a_saved_game_is_measured(worlds: Worlds) -> None:
     await worlds.until(lambda: worlds.hosting.figures(world).save_seconds is not None)
     taken = worlds.hosting.figures(world).save_seconds
     assert taken is not None and taken > 0
+
+
+async def test_measuring_goes_on_after_an_error_of_the_system(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("coalserver.hosting.service.MEASURE_SECONDS", 0.01)
+    world = await worlds.add()
+    await worlds.play(world)
+    failures = 2
+
+    async def measure(self: measuring.Measuring) -> None:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise OSError(24, "Too many open files")
+        await original(self)
+
+    original = measuring.Measuring.measure
+    monkeypatch.setattr(measuring.Measuring, "measure", measure)
+    await worlds.until(lambda: failures < 0)
+    await worlds.until(lambda: worlds.hosting.figures(world).memory_used)
+    assert "Hosted worlds cannot be measured" in caplog.text
