@@ -33,7 +33,7 @@ from coalserver.hosting.child_files import open_regular
 #: A longer line is read as several.
 MAX_LINE_BYTES = 256 << 10
 #: Lines of a batch, and of one that the lines without a header make longer.
-BATCH_LINES, MAX_BATCH_LINES = 250, 1000
+BATCH_LINES, MAX_BATCH_LINES = 500, 1000
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")

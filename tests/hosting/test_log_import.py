@@ -121,9 +121,10 @@ async def test_equal_lines_of_a_second_are_kept_as_often_as_one_file_has_them(
 async def test_equal_lines_are_counted_over_the_ends_of_batches(
     worlds: Worlds, world: int, tmp_path: Path
 ) -> None:
-    path = write(tmp_path, "2024-03-05-1.log", [SESSION[2]] * (3 * log_files.BATCH_LINES + 7))
-    assert numbers(await take(worlds, world, path)) == [(757, 0, 0)]
-    assert numbers(await take(worlds, world, path)) == [(0, 757, 0)]
+    count = 3 * log_files.BATCH_LINES + 7
+    path = write(tmp_path, "2024-03-05-1.log", [SESSION[2]] * count)
+    assert numbers(await take(worlds, world, path)) == [(count, 0, 0)]
+    assert numbers(await take(worlds, world, path)) == [(0, count, 0)]
 
 
 async def test_lines_without_a_header_follow_theirs(
@@ -355,3 +356,19 @@ async def test_two_imports_at_once_add_each_line_once(
     done = await asyncio.gather(*(take(worlds, world, path) for _ in range(3)))
     assert sorted(numbers(one)[0][0] for one in done) == [0, 0, 2000]
     assert len(imported(worlds, world)) == 2000
+
+
+async def test_lines_without_a_header_stay_with_theirs_over_the_ends_of_batches(
+    worlds: Worlds, world: int, tmp_path: Path
+) -> None:
+    lines = ["[10:00:00] [Server thread/INFO]: first"]
+    lines += [
+        f"[10:00:01] [Server thread/INFO]: {number}" for number in range(log_files.BATCH_LINES - 2)
+    ]
+    lines += ["[10:00:02] [Server thread/INFO]: <Ada> one", "two", "three"]
+    lines += [f"\tat {number}" for number in range(2 * log_files.MAX_BATCH_LINES)]
+    path = write(tmp_path, "2024-03-05-1.log", lines)
+    assert numbers(await take(worlds, world, path)) == [(len(lines), 0, 0)]
+    (chat,) = [one for one in imported(worlds, world) if "chat" in one.tags]
+    assert chat.chat == "one\ntwo\nthree"
+    assert numbers(await take(worlds, world, path)) == [(0, len(lines), 0)]
