@@ -113,8 +113,8 @@ class HostedWorld:
     applied: bytes = b"{}"
     #: Further lines of server.properties, by their key: a JSON object.
     further: bytes = b"{}"
-    #: Further lines as they were when the process was last started: a JSON object; empty: unknown.
-    applied_further: bytes = b""
+    #: Further lines as they were when the process was last started: a JSON object; null: unknown.
+    applied_further: bytes = b"null"
     #: Keys of further lines that were removed since the last start: a JSON array.
     removed: bytes = b"[]"
     #: Whether users who are not administrators may start the world.
@@ -206,6 +206,7 @@ def pending_properties(world: World, hosted: HostedWorld) -> list[str]:
     applied: dict[str, PropertyValue] = json.loads(hosted.applied)
     changed = changed_properties(applied, effective_properties(world.properties), hosted.minecraft)
     further: dict[str, str] = json.loads(hosted.further)
-    before: dict[str, str] = json.loads(hosted.applied_further or hosted.further)
+    applied_further: dict[str, str] | None = json.loads(hosted.applied_further)
+    before = further if applied_further is None else applied_further
     keys = (key for key in before | further if before.get(key) != further.get(key))
     return changed + [f"file.{key}" for key in keys]
