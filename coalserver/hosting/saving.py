@@ -189,7 +189,9 @@ class SavingService:
         """Delete what restores have replaced more than a day ago."""
         for world in self._core.query(all_hosted_worlds):
             folder = self._folder(world.id)
-            await run_in_background(partial(_delete_old, folder))
+            # What stays is tried again the next day.
+            with suppress(OSError):
+                await run_in_background(partial(_delete_old, folder))
 
     # What people do with saved games. The errors are those of `Hosting`.
 
