@@ -248,3 +248,11 @@ def test_private_field_is_refused_at_once():
 def test_number_beyond_64_bits_is_not_dumped(number):
     with pytest.raises(TypeError):
         boards.dump(Board(number))
+
+
+@pytest.mark.parametrize("cls", ENTITIES.values(), ids=ENTITIES)
+def test_default_of_free_json_is_json(cls):
+    """Otherwise no entity with the default could be written."""
+    for field in dataclasses.fields(cls):
+        if isinstance(field.default, bytes):
+            orjson.loads(field.default)
