@@ -178,7 +178,7 @@ class Hosting:
         """Delete the folder of a world. Raises OSError."""
 
     async def stop_all(self, order: Order, actor: int) -> dict[int, Answer]:
-        """Pause or kill all hosted worlds; return what becomes of each, by its id. Raises PERMISSION_DENIED."""
+        """Pause or kill all hosted worlds; return what becomes of each, by its id. Raises ADMIN_REQUIRED."""
         return await self._core.execute(stop_all_worlds, order=order, actor=actor)
 
     async def bounds(self) -> SettingBounds:
@@ -228,14 +228,14 @@ class Hosting:
     async def send_command(self, world_id: int, text: str, actor: int) -> None:
         """Send a command to the console of a running world, and record it in the audit log.
 
-        `actor`: id of an account, or COMMAND_LINE. Raises WORLD_NOT_FOUND, PERMISSION_DENIED, ORDER_REFUSED
+        `actor`: id of an account, or COMMAND_LINE. Raises WORLD_NOT_FOUND, ADMIN_REQUIRED, ORDER_REFUSED
         for a world that is not running, and INVALID_REQUEST.
         """
         params = {"world_id": world_id, "text": text, "actor": actor}
         await self._core.execute(send_console_command, **params)
 
     # Saved games (hosting.md, 9). `actor`: id of an account, COMMAND_LINE or TIME. Each raises WORLD_NOT_FOUND
-    # and PERMISSION_DENIED; those that name a saved game raise SAVE_NOT_FOUND.
+    # and ADMIN_REQUIRED; those that name a saved game raise SAVE_NOT_FOUND.
 
     async def saves(self, world_id: int) -> Sequence[ShownSave]:
         """Return the saved games of a hosted world, newest first."""

@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from coalserver.core.commands.audit import check_admin
 from coalserver.core.commands.hosting import (
     begin_restore,
     check_disk,
-    check_may_administer,
     check_server_open,
     end_restore,
     record_level,
@@ -240,7 +240,7 @@ class SavingService:
 
     async def upload(self, world_id: int, path: Path, actor: int) -> SavedGame:
         self._core.query(get_run, world_id=world_id)
-        self._core.query(check_may_administer, actor=actor)
+        self._core.query(check_admin, actor=actor)
         await self._check_room()
         await self.recovered(world_id)
         games, settings = self._games_of(world_id), self._context.settings
@@ -469,7 +469,7 @@ class SavingService:
 
     async def _find(self, world_id: int, save_id: str, actor: int) -> tuple[SavedGames, SavedGame]:
         self._core.query(get_run, world_id=world_id)
-        self._core.query(check_may_administer, actor=actor)
+        self._core.query(check_admin, actor=actor)
         await self.recovered(world_id)
         games = self._games_of(world_id)
         try:

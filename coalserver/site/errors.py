@@ -45,6 +45,7 @@ PAGE_STATUSES = {
     ErrorCode.SAVE_NOT_FOUND: 404,
     ErrorCode.TARGET_NOT_FOUND: 404,
     ErrorCode.PERMISSION_DENIED: 403,
+    ErrorCode.ADMIN_REQUIRED: 403,
     ErrorCode.UNSUPPORTED_ENCODING: 415,
 }
 #: The status of errors for scripts; 400 for all others.

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from coalserver.core.commands.audit import record_audit_entry
+from coalserver.core.commands.audit import check_admin, record_audit_entry
 from coalserver.core.commands.hosting import (
     MachineFacts,
     begin_restore,
-    check_may_administer,
     end_restore,
     record_saved,
     refuse,
@@ -45,7 +44,7 @@ def record_use(
 ) -> None:
     """Check the role and record what was done with a saved game."""
     run = get_run(uow, world_id)
-    check_may_administer(uow, actor)
+    check_admin(uow, actor)
     record_audit_entry(uow, actor=actor, action=action, subject=run.world.name, detail=detail)
 
 

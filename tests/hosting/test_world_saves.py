@@ -669,4 +669,4 @@ async def test_members_may_not_use_saved_games(worlds: Worlds) -> None:
     for act in acts:
         with pytest.raises(DomainError) as caught:
             await act
-        assert caught.value.code is ErrorCode.PERMISSION_DENIED
+        assert caught.value.code is ErrorCode.ADMIN_REQUIRED

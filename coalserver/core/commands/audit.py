@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from coalserver.core.state import Reader
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
+from coalserver.domain.audit import COMMAND_LINE, TIME, AuditAction, AuditEntry
 from coalserver.domain.errors import DomainError, ErrorCode
 
 T = TypeVar("T")
@@ -82,10 +83,10 @@ def record_audit_entry(
     )
 
 
-def check_admin(uow: UnitOfWork, actor: int) -> None:
-    """Raise ADMIN_REQUIRED unless the actor is the command line or an active administrator."""
-    if actor == COMMAND_LINE:
+def check_admin(reader: Reader, actor: int) -> None:
+    """Raise ADMIN_REQUIRED unless the actor is the command line, a schedule or an active administrator."""
+    if actor in (COMMAND_LINE, TIME):
         return
-    account = uow.get(Account, actor)
+    account = reader.get(Account, actor)
     if account is None or not (account.admin and account.active):
         raise DomainError(ErrorCode.ADMIN_REQUIRED)

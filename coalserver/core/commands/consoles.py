@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from coalserver.core import topics
-from coalserver.core.commands.audit import record_audit_entry
-from coalserver.core.commands.hosting import check_may_administer, refuse
+from coalserver.core.commands.audit import check_admin, record_audit_entry
+from coalserver.core.commands.hosting import refuse
 from coalserver.core.commands.ingest import IngestResult, find_source, store_lines
 from coalserver.core.commands.worlds import queue_console_command, save_sent_chat
 from coalserver.core.queries.hosting import get_run
@@ -54,11 +54,11 @@ def send_console_command(
 ) -> ConsoleCommand | None:
     """Queue a command for the console of a running hosted world and record an audit entry; None for a blank one.
 
-    Raises WORLD_NOT_FOUND, PERMISSION_DENIED, ORDER_REFUSED for a world that is not running, and
+    Raises WORLD_NOT_FOUND, ADMIN_REQUIRED, ORDER_REFUSED for a world that is not running, and
     INVALID_REQUEST.
     """
     run = get_run(uow, world_id)
-    check_may_administer(uow, actor)
+    check_admin(uow, actor)
     if run.status is not WorldStatus.RUNNING:
         refuse(RefusalCode.NOT_RUNNING)
     command = queue_console_command(uow, world_id=world_id, text=text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 from coalserver.core import topics
-from coalserver.core.commands.audit import record_audit_entry
+from coalserver.core.commands.audit import check_admin, record_audit_entry
 from coalserver.core.commands.worlds import archive_world, log_out_everyone, save_world
 from coalserver.core.queries.hosting import (
     get_run,
@@ -22,7 +22,7 @@ from coalserver.core.queries.worlds import online_visitors
 from coalserver.core.state import Reader
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.audit import COMMAND_LINE, TIME, AuditAction
+from coalserver.domain.audit import TIME, AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.hosting.events import HostedWorldChanged
@@ -86,7 +86,7 @@ def give_order(
 
     Every active user may start a world, unless its option says otherwise; all other orders are for
     administrators (hosting.md, 3). Emits WorldChanged and HostedWorldChanged. Raises WORLD_NOT_FOUND,
-    PERMISSION_DENIED, and ORDER_REFUSED with a RefusedOrder.
+    ADMIN_REQUIRED, and ORDER_REFUSED with a RefusedOrder.
     """
     before = get_run(uow, world_id)
     _check_may(uow, before, order, actor)
@@ -105,9 +105,9 @@ def give_order(
 def stop_all_worlds(uow: UnitOfWork, *, order: Order, actor: int) -> dict[int, Answer]:
     """Pause or kill all hosted worlds, and record that beside the orders; return what becomes of each.
 
-    Raises PERMISSION_DENIED.
+    Raises ADMIN_REQUIRED.
     """
-    check_may_administer(uow, actor)
+    check_admin(uow, actor)
     record_audit_entry(
         uow, actor=actor, action=AuditAction.ALL_WORLDS_STOPPED, subject="", detail=str(order)
     )
@@ -125,7 +125,7 @@ def order_next_start(
     before = get_run(uow, world_id)
     if order is Order.PAUSE and before.hosted.wanted is Wanted.PLAY and before.status in AT_REST:
         # Its start was ordered while the server was not running.
-        check_may_administer(uow, actor)
+        check_admin(uow, actor)
         save_run(uow, before, before.wanting(Wanted.PAUSE))
     elif order is Order.PLAY and before.status in AT_REST:
         _check_may(uow, before, order, actor)
@@ -253,7 +253,7 @@ def _check_may(uow: UnitOfWork, run: Run, order: Order, actor: int) -> None:
     account = uow.get(Account, actor)
     is_member = account is not None and account.active
     if not (is_member and order is Order.PLAY and run.hosted.members_may_start):
-        check_may_administer(uow, actor)
+        check_admin(uow, actor)
 
 
 def refuse(code: RefusalCode, **values: str) -> NoReturn:
@@ -340,9 +340,9 @@ def record_level(uow: UnitOfWork, *, world_id: int, ping: Ping) -> Run:
 def record_saved_game_action(
     uow: UnitOfWork, *, world_id: int, actor: int, action: AuditAction, saved_game: str
 ) -> None:
-    """Record an administrator's action on a saved game. Raises WORLD_NOT_FOUND and PERMISSION_DENIED."""
+    """Record an administrator's action on a saved game. Raises WORLD_NOT_FOUND and ADMIN_REQUIRED."""
     world = get_run(uow, world_id).world
-    check_may_administer(uow, actor)
+    check_admin(uow, actor)
     record_audit_entry(uow, actor=actor, action=action, subject=world.name, detail=saved_game)
 
 
@@ -371,11 +371,11 @@ def retry_with_next_port(uow: UnitOfWork, *, world_id: int, facts: MachineFacts)
 def begin_save(uow: UnitOfWork, *, world_id: int, actor: int, facts: MachineFacts) -> Answer:
     """Reserve a hosted world for a saved game; ALREADY if one is being made.
 
-    Raises WORLD_NOT_FOUND, PERMISSION_DENIED, and ORDER_REFUSED (ending, busy, disk, or for a world
+    Raises WORLD_NOT_FOUND, ADMIN_REQUIRED, and ORDER_REFUSED (ending, busy, disk, or for a world
     that is neither running nor stopped).
     """
     before = get_run(uow, world_id)
-    check_may_administer(uow, actor)
+    check_admin(uow, actor)
     if before.hosted.saving or before.status is WorldStatus.SAVING:
         return Answer.ALREADY
     if before.status not in (WorldStatus.RUNNING, WorldStatus.STOPPED):
@@ -394,10 +394,10 @@ def begin_restore(
 ) -> None:
     """Reserve a world at rest for the restore of a saved game.
 
-    Raises WORLD_NOT_FOUND, PERMISSION_DENIED, and ORDER_REFUSED.
+    Raises WORLD_NOT_FOUND, ADMIN_REQUIRED, and ORDER_REFUSED.
     """
     before = get_run(uow, world_id)
-    check_may_administer(uow, actor)
+    check_admin(uow, actor)
     check_server_open(facts)
     if before.status not in AT_REST:
         refuse(RefusalCode.NOT_STOPPED)
@@ -431,10 +431,10 @@ def begin_delete(uow: UnitOfWork, *, world_id: int, actor: int) -> None:
     """Delete a hosted world at rest: no list has it any more, and its files are to be deleted.
 
     What the history has of it stays, as with an archived world. Emits WorldChanged. Raises WORLD_NOT_FOUND,
-    PERMISSION_DENIED, and ORDER_REFUSED.
+    ADMIN_REQUIRED, and ORDER_REFUSED.
     """
     run = get_run(uow, world_id)
-    check_may_administer(uow, actor)
+    check_admin(uow, actor)
     if run.status not in AT_REST:
         refuse(RefusalCode.NOT_STOPPED)
     if run.hosted.restoring or run.hosted.saving:
@@ -449,15 +449,6 @@ def end_delete(uow: UnitOfWork, *, world_id: int) -> None:
     hosted = uow.get(HostedWorld, world_id)
     if hosted is not None and hosted.deleting:
         uow.delete(hosted)
-
-
-def check_may_administer(reader: Reader, actor: int) -> None:
-    """Raise PERMISSION_DENIED unless the actor is the command line, a schedule or an active administrator."""
-    if actor in (COMMAND_LINE, TIME):
-        return
-    account = reader.get(Account, actor)
-    if account is None or not (account.admin and account.active):
-        raise DomainError(ErrorCode.PERMISSION_DENIED)
 
 
 def save_run(uow: UnitOfWork, before: Run, after: Run) -> Run:

@@ -136,14 +136,14 @@ QUESTIONS = {
 def question_page(order: Order) -> Handler:
     """Return the handler of the page that asks before an order is given.
 
-    Raises PERMISSION_DENIED unless the caller is an admin, and WORLD_NOT_FOUND for a connected world.
+    Raises ADMIN_REQUIRED unless the caller is an admin, and WORLD_NOT_FOUND for a connected world.
     """
     title, text = QUESTIONS[order]
 
     @world_member_page
     async def handler(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
         if not account.admin:
-            raise DomainError(ErrorCode.PERMISSION_DENIED)
+            raise DomainError(ErrorCode.ADMIN_REQUIRED)
         if not world.hosted:
             raise DomainError(ErrorCode.WORLD_NOT_FOUND)
         context = {
