@@ -57,7 +57,7 @@ def _format_import(result: Mapping[str, Any]) -> str:
 async def import_logs(
     context: AdminContext, *, key: str, files: list[str], timezone: str | None
 ) -> Any:
-    """Take old logs into the history of a hosted world, each line once. Works while the server runs."""
+    """Import old logs into the history of a world. Lines that are there already are left out."""
     world = hosted_world_by_key(context, key)
     paths = [Path(file) for file in files]
     done = await context.hosting.import_logs(world.id, paths, timezone or "", COMMAND_LINE)

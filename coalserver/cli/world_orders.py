@@ -326,7 +326,7 @@ class DeleteCommand(AdminCommand):
 @key_argument
 @click.option("--yes", is_flag=True, help="Needed, since nothing can be undone.")
 async def world_delete(context: AdminContext, *, key: str, yes: bool) -> Any:
-    """Delete a stopped hosted world, its files and all its saved games."""
+    """Delete a stopped world and its files. Its saved games are deleted as well."""
     world = hosted_world_by_key(context, key)
     await context.hosting.delete_world(world.id, COMMAND_LINE)
     return {"key": opaque_keys(context).of(SERVER, world.id), "name": world.name, "deleted": True}
