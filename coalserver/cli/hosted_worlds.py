@@ -84,7 +84,7 @@ async def _edit(context: AdminContext, world: World, changes: Mapping[str, Any])
 
 def _format_eula(result: Mapping[str, Any]) -> str:
     if not result["agreed"]:
-        return "Nobody agrees to the Minecraft EULA for this world; it cannot be started."
+        return "Nobody has agreed to the Minecraft EULA for this world; it cannot be started."
     by = f" by {result['by']}" if result["by"] else ""
     return f"Agreed to the Minecraft EULA{by}, {result['at']}."
 

@@ -76,7 +76,7 @@ async def world_saves(context: AdminContext, *, key: str) -> Any:
 @click.command("pin", cls=AdminCommand, format=format_fields)
 @key_argument
 @save_argument
-@click.option("--off", is_flag=True, help="Delete it again when it is one of the oldest.")
+@click.option("--off", is_flag=True, help="Unpin it: it is deleted once it is one of the oldest.")
 async def world_pin(context: AdminContext, *, key: str, save: str, off: bool) -> Any:
     """Keep a saved game when older ones are deleted."""
     world = hosted_world_by_key(context, key)
@@ -254,7 +254,7 @@ def _newest(saves: Sequence[ShownSave]) -> str:
     help="A zip file with a world; the server reads it.",
 )
 async def world_upload(context: AdminContext, *, key: str, file: str) -> Any:
-    """Add a world of elsewhere to the saved games of a world. `world restore` puts it in place."""
+    """Add a world from elsewhere to the saved games of a world. `world restore` puts it in place."""
     world = hosted_world_by_key(context, key)
     limit = context.core.query(get_settings).world_limit
     path = await context.hosting.upload_path(world.id)

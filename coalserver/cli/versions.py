@@ -131,7 +131,7 @@ def version_group() -> None:
 @click.option("--url", metavar="U", help="Address of a jar.")
 @click.option("--sha1", default="", metavar="H", help="SHA-1 that the jar must have, with --url.")
 @click.option("--sha256", default="", metavar="H", help="SHA-256 that it must have, with --url.")
-@click.option("--jar", type=AbsolutePath(), metavar="FILE", help="A jar, which is copied.")
+@click.option("--jar", type=AbsolutePath(), metavar="FILE", help="Path of a jar, which is copied.")
 @click.option(
     "--from",
     "list_name",
@@ -148,7 +148,7 @@ def version_group() -> None:
     "--java",
     type=int,
     metavar="N",
-    help=f"Java version that it needs, from 1 to {MAX_JAVA}, if the jar does not say it rightly.",
+    help=f"Java version that it needs, from 1 to {MAX_JAVA}, if the jar states none or a wrong one.",
 )
 @click.option(
     "--ready",

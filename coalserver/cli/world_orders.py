@@ -324,7 +324,7 @@ class DeleteCommand(AdminCommand):
 
 @click.command("delete", cls=DeleteCommand, format=format_fields)
 @key_argument
-@click.option("--yes", is_flag=True, help="Needed, since nothing can be undone.")
+@click.option("--yes", is_flag=True, help="Required, since a deletion cannot be undone.")
 async def world_delete(context: AdminContext, *, key: str, yes: bool) -> Any:
     """Delete a stopped world and its files. Its saved games are deleted as well."""
     world = hosted_world_by_key(context, key)

@@ -43,7 +43,7 @@ TEXTS = {
     ),
     "cpu_weight": (
         N_("Share of the processor"),
-        N_("1 to 10000; 100 is that of any other program."),
+        N_("1 to 10000; other programs have 100."),
     ),
     "backup_depth": (
         N_("Saved games to keep"),
@@ -66,7 +66,7 @@ TEXTS = {
     "ticks": (N_("Measure ticks"), N_("Asks each world every minute, from Minecraft 1.20.3.")),
     "kill_hung": (
         N_("End worlds that no longer answer"),
-        N_("What was not saved is lost. They start again."),
+        N_("What was not saved is lost. The worlds start again."),
     ),
 }
 #: Groups of settings on the page: id, title and names.
@@ -169,7 +169,7 @@ async def configure(ctx: RequestContext) -> web.StreamResponse:
             ctx.app.count_refusal(error)
             refused = {one.name: one for one in error.details["settings"]}
             sentence = request_language(ctx.request).gettext(
-                N_("Nothing was changed. Correct the marked fields.")
+                N_("Nothing was saved. Check the marked fields.")
             )
             errors = {"configure": sentence}
             return await render_configure(ctx, refused, status=400, errors=errors)

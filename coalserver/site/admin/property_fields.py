@@ -53,7 +53,7 @@ GROUPS: tuple[tuple[str, str, Mapping[str, Label]], ...] = (
         N_("Players"),
         {
             "motd": Label(N_("Description"), N_("Shown in the list of servers in the game.")),
-            "max_players": Label(N_("Most players")),
+            "max_players": Label(N_("Maximum number of players")),
             "operator": Label(
                 N_("Operator"), N_("Minecraft name that gets operator rights at the first start.")
             ),
@@ -146,7 +146,7 @@ PROBLEM_MESSAGES = {
     "managed_key": N_("“{key}” is written by coalserver itself. Most of these have a field above."),
     "too_many": N_("There are more than 100 lines."),
     "no_value": N_("“{key}” has no value. Write key=value."),
-    "twice": N_("“{key}” comes twice."),
+    "twice": N_("“{key}” appears twice."),
 }
 
 

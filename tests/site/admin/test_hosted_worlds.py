@@ -321,7 +321,7 @@ async def test_further_lines_are_added_changed_and_removed(test_app, browser, wo
     ("text", "message"),
     [
         ("nothing", "“nothing” has no value."),
-        ("a=1\r\na=2", "“a” comes twice."),
+        ("a=1\r\na=2", "“a” appears twice."),
         ("motd=x", "“motd” is written by coalserver itself."),
         ("k" * 101 + "=x", "“kkkk"),
         ("\r\n".join(f"k{number}=" for number in range(101)), "There are more than 100 lines."),

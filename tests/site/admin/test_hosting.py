@@ -106,7 +106,7 @@ async def test_wrong_value_changes_nothing_and_stays_in_its_field(
     other = "stop_warning" if name == "backup_depth" else "backup_depth"
     answer = await configure(browser, **{name: value, other: "7"})
     assert (answer.status, settings(test_app)) == (400, before)
-    assert message in words(answer) and "Nothing was changed." in words(answer)
+    assert message in words(answer) and "Nothing was saved." in words(answer)
     typed = fields(answer)
     assert (typed[name], typed[other]) == (value, "7")
     field = re.search(rf'<input[^>]*name="{name}"[^>]*>', answer.raw.decode())[0]

@@ -82,7 +82,7 @@ async def test_trouble_is_the_text_of_a_stopped_world_for_members(test_app, ann)
     await put(test_app, world, "stopped", trouble=trouble)
     assert (await state_of(ann))["words"] == "Version 1.7.4 could not be fetched: 404 <b>."
     german = await state_of(ann, Accept_Language="de")
-    assert german["words"] == "Version 1.7.4 konnte nicht geholt werden: 404 <b>."
+    assert german["words"] == "Version 1.7.4 konnte nicht geladen werden: 404 <b>."
     page = (await ann.get("/servers/ours")).raw.decode()
     assert "404 &lt;b&gt;" in page and "404 <b>." not in page
     await test_app.core.execute(update_world, world_id=world.id, public=True)

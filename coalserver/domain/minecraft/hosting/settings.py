@@ -92,7 +92,7 @@ class SettingError:
 
 #: What each setting can be.
 ALLOWED = {
-    "budget": "MiB of memory from 1 to {budget}, or 0 for all of them.",
+    "budget": "MiB of memory from 1 to {budget}, or 0 for all of it.",
     "ports": "The first and the last port with a hyphen between them, from {first} to {last}.",
     "public_address": "A host name or an IP address without a port, or nothing.",
     "cpu_weight": "A whole number from 1 to 10000.",
