@@ -48,6 +48,11 @@ class Server:
     def port(self) -> int:
         return self._port
 
+    @property
+    def start_code(self) -> str:
+        """The code that the server printed for its first administrator."""
+        return str(self._running.started["admin_code"])
+
     def kill(self) -> None:
         """Kill the process without a clean shutdown, as a power cut does."""
         self._running.stop(signal.SIGKILL)
