@@ -135,6 +135,26 @@ async def test_two_browsers_follow_a_world_from_start_to_crash(visit, server, ma
         await expect_no_horizontal_scroll(watcher)
 
 
+async def test_overview_shows_activity_and_lag_without_a_reload(visit, server, machine):
+    path = f"/admin/servers/{machine.world}/console"
+    root = await open_as_admin(visit, path, **DESKTOP)
+    assert machine.order("play") == 202
+    ann = await visit(f"/servers/{machine.world}", **PHONE)
+    await sign_in(ann, f"/servers/{machine.world}")
+    await ann.expect_live()
+    await ann.mark_page()
+    lag, latest = ann.page.locator("#lag"), ann.page.locator("#latest")
+    await expect(lag).to_have_text("–")
+    await expect(latest).to_have_text("No activity yet.")
+    await root.expect_text("world-status", "Running")
+    await expect(lag).to_have_text("OK")
+    await tell(root, "fake join Steve")
+    await tell(root, "fake chat Steve good evening")
+    await expect(latest.get_by_role("listitem").first).to_contain_text("good evening")
+    await expect(latest.get_by_role("listitem").last).to_contain_text("Steve joined")
+    assert await ann.is_same_page()
+
+
 async def test_console_goes_on_after_a_cut_without_a_lost_or_double_line(visit, server, machine):
     path = f"/admin/servers/{machine.world}/console"
     root = await open_as_admin(visit, path, **DESKTOP)

@@ -250,7 +250,7 @@ def read_new(typed: Typed) -> Values:
         )
     except DomainError as error:
         wrong |= error.details["fields"]
-    if "name" not in values:
+    if not typed["name"].strip():
         wrong["name"] = ["invalid_value"]
     if wrong:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields=wrong)

@@ -57,13 +57,14 @@ async def render_world_page(
     """Render the overview of a world, with the sentence of a refused order."""
     page_context, public = world_context(ctx, world, account, "world"), account is None
     lines = await HistoryFilter(world.id).find_lines(ctx.core.history, LATEST_ROWS)
-    crash = None
-    if world.hosted and account is not None and account.admin:
+    crash, is_admin = None, account is not None and account.admin
+    if world.hosted and is_admin:
         crash = await ctx.app.service(Hosting).crash(world.id)
     context = {
         **page_context,
         "refusal": refusal,
         "crash": crash and shown_crash(crash),
+        "manage": f"/admin/servers/{world.id}" if is_admin else "",
         "latest": [render_row(line, public=public) for line in lines],
         "lag_seconds": format_decimal(
             (world.behind or 0) / 1000, "0.0", request_language(ctx.request).locale

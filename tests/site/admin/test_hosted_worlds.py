@@ -139,6 +139,12 @@ async def test_wrong_field_creates_no_world_and_is_named(
     assert len(test_app.core.query(active_worlds)) == 1 and done(test_app) == before
 
 
+async def test_only_the_wrong_fields_of_a_new_world_are_marked(browser, versions):
+    answer = await submit(browser, CREATE, **NEW, max_players="many", server_port="80")
+    marked = set(re.findall(r'id="([a-z_]+)-error"', answer.raw.decode()))
+    assert marked == {"max_players", "server_port"}
+
+
 async def test_all_wrong_fields_are_named_at_once(test_app, browser, versions):
     answer = await submit(browser, CREATE, name="", max_players="x")
     for field in ("name", "version", "memory", "idle_timeout", "eula_agree", "max_players"):

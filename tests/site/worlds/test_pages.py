@@ -126,6 +126,19 @@ async def test_connected_world_cannot_be_started_or_stopped(test_app, world, ann
         assert (await ann.send(f"/servers/nowhere/{action}", **chat)).status == 404
 
 
+async def test_admin_is_led_from_a_world_to_its_settings(test_app, world, ann):
+    hosted = await make_world(test_app, "ours", hosted=True)
+    addresses = {"/servers/mill": world.id, "/servers/ours": hosted.id}
+    for address in addresses:
+        assert ">Manage<" not in (await ann.get(address)).raw.decode()
+    await make_admin(test_app)
+    for address, id in addresses.items():
+        assert f'href="/admin/servers/{id}">Manage<' in (await ann.get(address)).raw.decode()
+    settings = (await ann.get(f"/admin/servers/{hosted.id}/gce")).raw.decode()
+    for page in ("console", "saves"):
+        assert f'href="/admin/servers/{hosted.id}/{page}"' in settings
+
+
 async def test_public_world_hides_its_address_without_account(test_app, ann):
     await make_world(test_app, "open", public=True)
     guest = Browser(test_app)
@@ -159,7 +172,7 @@ async def test_home_page_shows_worlds_first_to_members_only(test_app, world, ann
 async def test_world_that_was_never_connected_shows_no_lag_and_says_so_in_the_chat(test_app, ann):
     await test_app.core.execute(create_world, name="New", short_name="new")
     overview, chat = await ann.get("/servers/new"), await ann.get("/servers/new/chats")
-    assert re.search(r"<dt>Lag</dt><dd>–</dd>", overview.raw.decode())
+    assert re.search(r"<dt>Lag</dt><dd[^>]*>–</dd>", overview.raw.decode())
     assert "Not connected. Your message will be delivered when the world is running." in (
         chat.raw.decode()
     )
