@@ -32,7 +32,7 @@ from coalserver.core.queries.hosting import (
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.hosting.crash import Crash
+from coalserver.domain.minecraft.hosting.crash import Crash, ShownLine
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
 from coalserver.domain.minecraft.hosting.settings import SettingBounds, parse_settings
@@ -44,19 +44,6 @@ log = logging.getLogger(__name__)
 #: Plays that a user without the administrator role may have accepted within PLAY_WINDOW_SECONDS.
 MAX_PLAYS = 10
 PLAY_WINDOW_SECONDS = 3600.0
-
-
-class ShownLine(Protocol):
-    """A line of a console, with the time in seconds at which it was written."""
-
-    @property
-    def number(self) -> int: ...
-
-    @property
-    def at(self) -> float: ...
-
-    @property
-    def text(self) -> str: ...
 
 
 class ShownSave(Protocol):

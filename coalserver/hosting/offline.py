@@ -6,10 +6,10 @@ from pathlib import Path
 
 from coalserver.core.commands.hosting import MachineFacts, order_next_start, refuse
 from coalserver.core.engine import Core
-from coalserver.core.hosting import ShownLine
 from coalserver.core.log_import import ImportedFile
 from coalserver.core.queries.hosting import get_run, hosted_worlds
 from coalserver.core.state import Reader
+from coalserver.domain.minecraft.hosting.crash import ShownLine
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.settings import SettingBounds

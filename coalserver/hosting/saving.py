@@ -40,6 +40,7 @@ from coalserver.hosting.disk import free_bytes
 from coalserver.hosting.keeper_client import read_run
 from coalserver.hosting.level import InvalidLevel, LevelFacts, read_level
 from coalserver.hosting.low_priority import Progress, run_in_background
+from coalserver.hosting.machine import MIB
 from coalserver.hosting.restores import Restored, delete_old, recover_restore, restore
 from coalserver.hosting.save_errors import (
     NoSpace,
@@ -57,7 +58,6 @@ from coalserver.hosting.world_process import WorldProcess
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-MIB = 20
 #: A save waits for a world that is neither running nor at rest; it looks again this often.
 LOOK_SECONDS = 1.0
 #: States of a world whose files nothing changes.
@@ -250,8 +250,8 @@ class SavingService:
                 adding = partial(
                     games.add_upload,
                     file,
-                    max_bytes=settings.world_limit << MIB,
-                    disk_free=settings.disk_free << MIB,
+                    max_bytes=settings.world_limit * MIB,
+                    disk_free=settings.disk_free * MIB,
                     by=max(actor, 0),
                 )
                 try:
@@ -287,7 +287,7 @@ class SavingService:
             played = await self._save_in_turn(world_id, kind, by)
             trouble = None
         except NoSpace as error:
-            free, kept = str(error.free >> MIB), str(error.kept >> MIB)
+            free, kept = str(error.free // MIB), str(error.kept // MIB)
             trouble = Trouble(TroubleCode.DISK, self._core.now, (free, kept))
         except (SaveError, OSError) as error:
             trouble = self._trouble(TroubleCode.SAVE_FAILED, str(error))
@@ -338,7 +338,7 @@ class SavingService:
             saved = await save_world(
                 self._games_of(world_id),
                 request,
-                disk_free=settings.disk_free << MIB,
+                disk_free=settings.disk_free * MIB,
                 depth=settings.backup_depth,
                 console=console,
                 report=partial(self._report, world_id),
@@ -387,7 +387,7 @@ class SavingService:
             restored = await self._restore_in_turn(world_id, save_id)
             trouble = None
         except NoSpace as error:
-            free, kept = str(error.free >> MIB), str(error.kept >> MIB)
+            free, kept = str(error.free // MIB), str(error.kept // MIB)
             trouble = Trouble(TroubleCode.DISK, self._core.now, (free, kept))
         except UnknownSave:
             trouble = self._trouble(TroubleCode.RESTORE_FAILED, "it was deleted")
@@ -411,7 +411,7 @@ class SavingService:
                 restore,
                 self._games_of(world_id),
                 save_id,
-                disk_free=self._context.settings.disk_free << MIB,
+                disk_free=self._context.settings.disk_free * MIB,
                 level_name=run.hosted.level_name,
                 owner=self._context.user,
             )
@@ -504,7 +504,7 @@ class SavingService:
     def _refuse_for(self, error: SaveError) -> None:
         """Raise ORDER_REFUSED if an error means that the disk is full."""
         kept = self._context.settings.disk_free
-        free = free_bytes(self._context.options.folder) >> MIB
+        free = free_bytes(self._context.options.folder) // MIB
         if isinstance(error, NoSpace) or free < kept:
             refuse(RefusalCode.DISK, free=str(free), kept=str(kept))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from coalserver.hosting.context import HostingContext
 from coalserver.hosting.disk import FolderSize, measure
 from coalserver.hosting.low_priority import Progress, run_in_background
+from coalserver.hosting.machine import MIB
 from coalserver.hosting.world_files import WorldFiles
 from coalserver.hosting.world_task import WorldTask
 
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 FIRST_SECONDS, INTERVAL_SECONDS = 300.0, 6 * 3600.0
 #: Between two warnings about one world.
 WARNING_SECONDS = 86_400.0
-MIB, GIB = 1 << 20, 1 << 30
+GIB = 1 << 30
 
 
 class WorldSizes:

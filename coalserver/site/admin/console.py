@@ -17,7 +17,7 @@ from coalserver.site.admin.layout import render_admin_page
 from coalserver.site.admin.messages import ERROR_MESSAGES, NOT_FOUND_CODES
 from coalserver.site.errors import add_retry_after, error_message, render_json_error, wants_json
 from coalserver.site.worlds.console_lines import shown_line
-from coalserver.site.worlds.context import world_words
+from coalserver.site.worlds.context import world_state_text
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -59,7 +59,7 @@ async def read_lines(ctx: RequestContext, world: World, after: int | None) -> di
         # There may be more already.
         "more": after is not None and following - after >= BATCH_LINES,
         "status": str(world.status),
-        "words": world_words(ctx, world),
+        "words": world_state_text(ctx, world),
     }
 
 

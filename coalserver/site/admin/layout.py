@@ -19,7 +19,7 @@ from coalserver.site.errors import (
     wants_json,
     with_errors_shown,
 )
-from coalserver.site.worlds.context import world_words
+from coalserver.site.worlds.context import world_state_text
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page
@@ -85,7 +85,7 @@ def render_admin_page(
         "pages": PAGES,
         "form_values": ctx.body if errors else {},
         "now": ctx.now,
-        "status_words": partial(world_words, ctx),
+        "status_text": partial(world_state_text, ctx),
         "errors": errors or {},
         "messages": messages,
     }

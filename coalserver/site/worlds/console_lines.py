@@ -3,8 +3,7 @@
 import re
 from typing import Any
 
-from coalserver.core.hosting import ShownLine
-from coalserver.domain.minecraft.hosting.crash import Crash
+from coalserver.domain.minecraft.hosting.crash import Crash, ShownLine
 from coalserver.domain.text import printable, without_terminal_codes
 
 #: Characters of a line that are shown; a line has up to 64 KiB.

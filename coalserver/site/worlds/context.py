@@ -74,7 +74,7 @@ def world_summary(ctx: RequestContext, world: World, account: Account | None) ->
     return {**fields, "weather": translate(weather) if weather else None}
 
 
-def world_words(ctx: RequestContext, world: World, *, public: bool = False) -> str:
+def world_state_text(ctx: RequestContext, world: World, *, public: bool = False) -> str:
     """Return the text of a world's state in the language of the request."""
     language = request_language(ctx.request)
     text = None
@@ -89,7 +89,7 @@ def world_fields(ctx: RequestContext, world: World, account: Account | None) -> 
         "name": world.name,
         "path": world_path(world),
         "status": str(world.status),
-        "words": world_words(ctx, world, public=account is None),
+        "words": world_state_text(ctx, world, public=account is None),
         "running": world.status is WorldStatus.RUNNING,
         "percent": world.percent,
         "day": world.day,

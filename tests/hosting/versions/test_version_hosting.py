@@ -25,6 +25,7 @@ from coalserver.domain.minecraft.hosting.version import Version, VersionKind
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.version_hosting import VersionHosting
 from tests.hosting.full_disk import FullDisk
+from tests.hosting.keepers import wait_until
 from tests.hosting.versions.jar_files import make_jar
 from tests.hosting.versions.stand_in import (
     LOCAL,
@@ -92,12 +93,6 @@ async def invalid(awaitable):
         await awaitable
     assert caught.value.code is ErrorCode.INVALID_REQUEST, caught.value
     return next(iter(caught.value.details["fields"])), caught.value.details.get("text", "")
-
-
-async def eventually(condition):
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_version_by_address_is_added_and_fetched_once(managed):
@@ -241,7 +236,7 @@ async def test_slow_fetch_shows_its_percent_and_two_orders_share_it(managed):
     held = HeldJar(managed.stand_in)
     await managed.hosting.fetch_version("1.20.4", COMMAND_LINE)
     second = asyncio.create_task(managed.fetch())
-    await eventually(lambda: (managed.shown().percent or 0) > 0)
+    await wait_until(lambda: (managed.shown().percent or 0) > 0)
     assert 0 < managed.shown().percent < 100
     held.released.set()
     await second

@@ -1,6 +1,5 @@
 """Admin pages of versions, against a local stand-in for lists and jars."""
 
-import asyncio
 import errno
 import hashlib
 import os
@@ -23,6 +22,7 @@ from coalserver.hosting.version_hosting import VersionHosting
 from coalserver.site.admin import versions
 from coalserver.web.pages.i18n import languages
 from tests.apis.browser import make_account
+from tests.hosting.keepers import wait_until
 from tests.hosting.versions.jar_files import make_jar
 from tests.hosting.versions.stand_in import LOCAL, add_mojang, add_paper, manifests, run_stand_in
 from tests.hosting.versions.test_catalog import JAR, HeldJar
@@ -107,12 +107,6 @@ def error_at(answer, id):
     return found and found[1]
 
 
-async def eventually(condition):
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
 async def test_version_by_address_is_added_fetched_and_removed(test_app, root, stand_in):
     assert "No versions yet. Add one from a list." in words(await root.get(PATH))
     answer = await add(root, f"{stand_in.url}/server.jar", hash=SHA256.upper())
@@ -122,7 +116,7 @@ async def test_version_by_address_is_added_fetched_and_removed(test_app, root, s
     assert "Version added" in page and "1.20.4 Address" in page and "Not fetched yet" in page
     answer = await submit(root, f"{PATH}/1.20.4/fetch", PATH)
     assert (answer.status, answer.headers["Location"]) == (302, f"{PATH}?done=fetching")
-    await eventually(lambda: stored(test_app).jar and len(done(test_app)) == 2)
+    await wait_until(lambda: stored(test_app).jar and len(done(test_app)) == 2)
     page = words(await root.get(PATH))
     assert re.search(r"1.20.4 Address Fetched Minecraft 1.20.4 · Java 17 · \d+ kB", page)
     question = await root.get(f"{PATH}/1.20.4/remove")
@@ -238,7 +232,7 @@ async def test_fetch_shows_its_percent_and_refreshes_itself(test_app, root, stan
     assert b"data-live" not in (await root.get(PATH)).raw
     held = HeldJar(stand_in)
     await submit(root, f"{PATH}/1.20.4/fetch", PATH)
-    await eventually(lambda: (hosting.versions()[0].percent or 0) > 0)
+    await wait_until(lambda: (hosting.versions()[0].percent or 0) > 0)
     page = await root.get(PATH)
     assert re.search(r"Fetching, [1-9]\d? %", words(page)) and b'data-live="2"' in page.raw
     assert b"/1.20.4/fetch" not in page.raw
@@ -253,7 +247,7 @@ async def test_failed_fetch_shows_its_reason(test_app, root, stand_in, hosting):
     await add(root, f"{stand_in.url}/server.jar")
     del stand_in.pages["/server.jar"]
     await submit(root, f"{PATH}/1.20.4/fetch", PATH)
-    await eventually(lambda: hosting.versions()[0].failure)
+    await wait_until(lambda: hosting.versions()[0].failure)
     page = await root.get(PATH)
     assert "Not fetched: Error (404) fetching URL" in words(page) and b"/1.20.4/fetch" in page.raw
     german = words(await root.get(PATH, Accept_Language="de"))

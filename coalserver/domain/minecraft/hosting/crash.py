@@ -12,7 +12,7 @@ FAILED_STARTS = frozenset((TroubleCode.START_FAILED, TroubleCode.START_TIMEOUT))
 REPORT_SECONDS = 600.0
 
 
-class CrashLine(Protocol):
+class ShownLine(Protocol):
     """A line of the console, with the time in seconds at which it was written."""
 
     @property
@@ -43,7 +43,7 @@ class Crash:
     at: float
     files: Sequence[CrashFile] = ()
     #: The last lines before it, oldest first.
-    lines: Sequence[CrashLine] = ()
+    lines: Sequence[ShownLine] = ()
 
 
 def failed_at(hosted: HostedWorld) -> float | None:
