@@ -119,7 +119,7 @@ def format_time(at: float) -> str:
 def format_fields(fields: Mapping[str, Any]) -> str:
     """Return one line for each field: name and value in columns."""
     width = max(map(len, fields)) + 2
-    return "\n".join(f"{name:<{width}}{value}" for name, value in fields.items())
+    return "\n".join(f"{name:<{width}}{_format_value(value)}" for name, value in fields.items())
 
 
 def format_table(rows: Sequence[Mapping[str, Any]], if_empty: str) -> str:

@@ -26,7 +26,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import TroubleCode
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode, trouble_text
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order
 from coalserver.domain.minecraft.world import World
-from coalserver.domain.text import printable
+from coalserver.domain.text import printable, without_terminal_codes
 from coalserver.security.opaque_keys import SERVER
 from coalserver.server import control
 from coalserver.server.admin import AdminContext
@@ -279,7 +279,10 @@ async def world_states(context: AdminContext, *, keys: list[str]) -> Any:
 
 
 def _format_lines(result: Mapping[str, Any]) -> str:
-    return "\n".join(f"{line['at']} {printable(line['text'])}" for line in result["lines"])
+    return "\n".join(
+        f"{line['at']} {printable(without_terminal_codes(line['text']))}"
+        for line in result["lines"]
+    )
 
 
 @click.command("console", cls=AdminCommand, format=_format_lines)

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from coalserver.cli.output import format_fields
+from coalserver.cli.world_orders import world_console
 from coalserver.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
 from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld, Wanted
 from coalserver.domain.minecraft.world import World, WorldStatus
@@ -116,6 +118,25 @@ def test_console_goes_on_after_a_number(hosted: Hosted) -> None:
             assert time.monotonic() < deadline
         assert rest[0]["number"] == first["next"] + 1
         assert "over there" in hosted("world", "console", key, *after).out
+
+
+def test_lines_of_a_console_cannot_control_the_terminal() -> None:
+    lines = [
+        {
+            "number": 1,
+            "at": "2026-01-01T00:00:00+00:00",
+            "text": "\x1b[31m> \x1b[1Gred\x07\x1b]0;x\x07",
+        }
+    ]
+    text = world_console.format({"lines": lines, "next": 1})
+    assert text == "2026-01-01T00:00:00+00:00 > red "
+
+
+def test_switches_are_yes_and_no() -> None:
+    assert (
+        format_fields({"sent": True, "saving": False, "count": 1})
+        == "sent    yes\nsaving  no\ncount   1"
+    )
 
 
 @pytest.mark.parametrize(
