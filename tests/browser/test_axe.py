@@ -103,7 +103,7 @@ LIVE = ("/", "/servers/mill", "/servers/mill/chats", "/servers/ours", "/admin/se
 NO_PAGES = re.compile(
     r"/mc/|/\.well-known/.*$|.*/\{kind\}$|.*/events$|/oauth/v1/(test|register|clients/.*)$"
     r"|(/servers/\{world\})?/([a-z]+/|screenshot_upload)$|/(players|chats|sessions|deaths|achievements|screenshots)$|/\{short_name\}$"
-    r"|/admin/servers/\{world\}/(download|restore|saves/\{save\}/download)$"
+    r"|/admin/servers/\{world\}/(download|restart|restore|stop|saves/\{save\}/download)$"
 )
 
 
