@@ -118,7 +118,8 @@ async def test_admin_pages_refresh_and_lead_to_each_other(open_page, server):
     await ann.set_name("Ann")
     await ann.create_room("Friday evening")
     await expect(root.page.get_by_text("Friday evening")).to_be_visible()
-    for name in ("Users", "Worlds", "Games", "Bans", "Backups", "Settings", "Audit log"):
+    names = "Users", "Worlds", "Versions", "Games", "Bans", "Backups", "Settings", "Audit log"
+    for name in names:
         link = root.page.get_by_role("navigation", name="Admin pages").get_by_role(
             "link", name=name
         )
@@ -126,3 +127,31 @@ async def test_admin_pages_refresh_and_lead_to_each_other(open_page, server):
         await expect(link).to_have_attribute("aria-current", "page")
     await root.page.get_by_role("link", name="coalserver").first.click()
     await expect(root.room_row("Friday evening")).to_be_visible()
+
+
+async def test_hosted_world_is_followed_and_its_pages_lead_to_each_other(open_page, server):
+    flags = ("--password", PASSWORD, "--active", "--admin")
+    server.run_command("account", "add", "root@example.org", *flags)
+    server.run_command("world", "add", "Ours", "--short-name", "ours", "--hosted")
+    server.add_saved_game(1, "20260101T000000Z-upload")
+    root = await open_page("/login?next_url=/servers/ours")
+    root.expect_errors(http_error(400))
+    await sign_in(root, f"{BASE_PATH}/servers/ours", "root@example.org")
+    await root.expect_live()
+    await root.mark_page()
+    server.run_command("version", "add", "own", "--command", "true", "--no-eula")
+    server.run_command("world", "set", "ours", "version=own")
+    await expect(root.button("Start")).to_be_visible()
+    assert await root.is_same_page()
+    await root.page.get_by_role("link", name="Console").click()
+    await root.expect_live()
+    await root.part("command").fill("list")
+    await root.part("command").press("Enter")
+    await root.expect_text("console-error", "The world is not running.")
+    await root.page.get_by_role("link", name="View world").click()
+    await root.page.get_by_role("link", name="Saved games").click()
+    for name in ("Restore…", "Cancel", "Configure", "Worlds", "Ours", "Delete world…", "Cancel"):
+        # A link back begins with an arrow; one of a row ends with what it belongs to.
+        link = re.compile(rf"^(‹ )?{name}(: .*)?$")
+        await root.page.get_by_role("main").get_by_role("link", name=link).last.click()
+    await expect(root.page).to_have_url(re.compile("/admin/servers/1/gce$"))

@@ -14,12 +14,15 @@ from PIL import Image
 
 from coalserver.config import Config
 from coalserver.config.schema import ConfigError
+from coalserver.core.commands.hosting_settings import add_version
 from coalserver.core.commands.screenshots import add_screenshot
 from coalserver.media.images import ImageStore
 from coalserver.server.app import check_base_path
 from coalserver.web.pages.pages import assets
 from tests.apis.app import Answer, TestApp, run_test_app
 from tests.apis.browser import PASSWORD, Browser, make_account
+from tests.apis.hosting import sample_version
+from tests.apis.saved_games import SampleSave
 from tests.site.admins import BACKUP, account, make_backup
 from tests.site.posts import ADMIN_PAGES, ROOM_PAGES
 from tests.site.sample_worlds import log_lines, login, logout, make_world
@@ -28,6 +31,22 @@ BASE_PATH, HOST = "/coal", "play.example"
 BASE_URL = f"https://{HOST}{BASE_PATH}"
 #: Attributes of tags whose values are addresses.
 ADDRESSES = ("href", "src", "action", "formaction")
+#: Addresses of others that pages lead to.
+ELSEWHERE = {"https://aka.ms/MinecraftEULA"}
+SAVE = "20220808T230640Z-nightly"
+#: Pages of a hosted world, which have no page of another world beside them.
+HOSTED_PAGES = (
+    "/servers/ours",
+    "/servers/ours/pause",
+    "/servers/ours/restart",
+    "/servers/ours/kill",
+    "/admin/servers/{}/gce",
+    "/admin/servers/{}/console",
+    "/admin/servers/{}/saves",
+    "/admin/servers/{}/saves/{}/remove",
+    "/admin/servers/{}/saves/{}/restore",
+    "/admin/servers/{}/delete",
+)
 FILES_WITH_ADDRESSES = ("text/javascript", "text/css", "application/manifest+json")
 LOGIN = f"{BASE_PATH}/login"
 
@@ -111,8 +130,8 @@ def addresses_in(text: str, media: str) -> set[str]:
 
 
 def without_ids(address: str) -> str:
-    """Return an address with `{}` in place of numbers and the name of the backup."""
-    return re.sub(r"\d+", "{}", address.replace(BACKUP, "{}"))
+    """Return an address with `{}` in place of numbers and the names of the backup and the saved game."""
+    return re.sub(rf"{BACKUP}|{SAVE}|\d+", "{}", address)
 
 
 async def crawl(browser: ProxiedBrowser, *starts: str) -> dict[str, PageReader]:
@@ -129,7 +148,7 @@ async def crawl(browser: ProxiedBrowser, *starts: str) -> dict[str, PageReader]:
         elif media == "text/html":
             pages[path] = page = PageReader(answer.raw.decode())
             assert page.base_path == BASE_PATH
-            found = page.addresses - page.actions
+            found = page.addresses - page.actions - ELSEWHERE
             for action in page.actions:
                 check_address(action, path)
         elif media in FILES_WITH_ADDRESSES or path.endswith(".webmanifest"):
@@ -157,7 +176,7 @@ def removes(request: pytest.FixtureRequest) -> bool:
 
 
 async def fill(app: TestApp) -> int:
-    """Create what pages can show: users, a world with a history and a picture, rooms, a game and a backup.
+    """Create what pages can show: users, worlds with a history, a picture and a saved game, rooms, a game and a backup.
 
     Return the id of a player in a room, who can be banned.
     """
@@ -178,6 +197,9 @@ async def fill(app: TestApp) -> int:
         **image._asdict(),
     )
     make_backup(app)
+    hosted = await make_world(app, "ours", hosted=True)
+    app.world_hosting.add_save(hosted.id, SampleSave(SAVE, 1_660_000_000, "nightly"))
+    await app.core.execute(add_version, version=sample_version("7"))
     ann, bob, cem, dan = await app.sign_in_guests("Ann", "Bob", "Cem", "Dan")
     answer = await ann.post("/games/noughts/rooms", {"name": "Friday evening"})
     assert answer.headers["Location"].startswith(f"{BASE_PATH}/games/noughts/rooms/")
@@ -199,8 +221,11 @@ async def test_no_address_of_any_page_leaves_the_base_path(app, removes):
     await root.send(f"{BASE_PATH}/admin/bans", f"{BASE_PATH}/profile", **ban)
     confirm_ban = f"{BASE_PATH}/admin/bans/confirm?game=noughts&player=1&duration=day"
     own = await crawl(root, f"{BASE_PATH}/", confirm_ban, f"{BASE_PATH}/profile")
-    paths = {without_ids(path) for path in {**public, **own}}
-    expected = {without_ids(BASE_PATH + path) for path in (*ADMIN_PAGES, *ROOM_PAGES)}
+    # Also those that lead to a page, or to a file.
+    paths = {without_ids(path) for path in {*public, *own, *root.requested}}
+    expected = {
+        without_ids(BASE_PATH + path) for path in (*ADMIN_PAGES, *ROOM_PAGES, *HOSTED_PAGES)
+    }
     assert expected - paths == set()
     assert LOGIN in paths and f"{BASE_PATH}/servers/mill/players" in paths
     assert f"{BASE_PATH}/static/js/world-chat.js" in root.requested
