@@ -247,3 +247,70 @@ async def test_console_works_without_scripts_and_in_german(visit, server, machin
     await root.page.reload()
     await expect(console_line(root, "hallo")).to_be_visible()
     await expect_no_horizontal_scroll(root)
+
+
+async def test_world_is_started_stopped_and_deleted_without_scripts(visit, server, machine):
+    page, manage = f"/servers/{machine.world}", f"/admin/servers/{machine.world}"
+    root = await open_as_admin(visit, page, **PHONE, java_script_enabled=False)
+    root.expect_errors(http_error(400))
+    main = root.page.get_by_role("main")
+
+    async def expect_status(state: str, text: str) -> None:
+        machine.wait_for(state)
+        await root.page.goto(server.url + page)
+        await root.expect_text("world-status", text)
+        await expect_no_horizontal_scroll(root)
+
+    async def answer(path: str, button: str) -> None:
+        await root.page.goto(server.url + path)
+        await expect_no_horizontal_scroll(root)
+        await root.button(button).click()
+
+    await root.button("Start").click()
+    await expect_status("RUNNING", "Running")
+    await expect(root.button("Start")).to_be_hidden()
+    await root.page.get_by_role("link", name="Restart…").click()
+    await root.page.get_by_role("link", name="Cancel").click()
+    await expect_status("RUNNING", "Running")
+    await answer(f"{page}/restart", "Restart world")
+    await expect_status("RUNNING", "Running")
+    await answer(f"{page}/pause", "Stop world")
+    await expect_status("STOPPED", "Stopped")
+    await root.button("Start").click()
+    await expect_status("RUNNING", "Running")
+    await answer("/admin/instance/stop", "Stop all worlds")
+    await expect_status("STOPPED", "Stopped")
+
+    await answer(f"{manage}/delete", "Delete world")
+    await expect(main.get_by_role("alert")).to_have_text("Tick the box to confirm.")
+    await main.get_by_label("Delete this world").check()
+    await root.button("Delete world").click()
+    await expect(main).to_contain_text("No worlds yet")
+    assert not machine.files.server.exists()
+
+
+async def test_versions_and_settings_of_hosting_are_changed_without_scripts(visit, server, machine):
+    server.run_command("version", "add", "own", "--command", "true", "--no-eula")
+    root = await open_as_admin(visit, "/admin/versions", **PHONE, java_script_enabled=False)
+    root.expect_errors(http_error(400))
+    main = root.page.get_by_role("main")
+    await expect(main.locator(".row")).to_have_count(2)
+    await root.page.locator("#url-version").fill("far")
+    await root.page.locator("#url-url").fill("http://127.0.0.1:9/a.jar")
+    await root.page.locator("#url").get_by_role("button", name="Add version").click()
+    await expect(main).to_contain_text("The address 127.0.0.1 is not public.")
+    await expect(root.page.locator("#url-version")).to_have_value("far")
+    await expect_no_horizontal_scroll(root)
+    await main.get_by_role("link", name="Remove…").click()
+    await main.get_by_role("button", name="Remove").click()
+    await expect(main.locator(".row")).to_have_count(1)
+
+    await root.page.goto(f"{server.url}/admin/instance/configure")
+    await root.page.locator("#save_at").fill("25:00")
+    await root.button("Save").click()
+    await expect(root.page.locator("#save_at")).to_have_attribute("aria-invalid", "true")
+    await root.page.locator("#save_at").fill("04:30")
+    await root.button("Save").click()
+    await expect(root.page.get_by_text("Saved.")).to_be_visible()
+    await expect(root.page.locator("#save_at")).to_have_value("04:30")
+    await expect_no_horizontal_scroll(root)

@@ -71,7 +71,7 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
             if link.startswith(tuple(start + area for area in AREAS)) and is_page:
                 if address not in seen and address not in waiting:
                     waiting.append(address)
-    name = re.sub(r"\d+", "1", BACKUP)
+    name, save = re.sub(r"\d+", "1", BACKUP), re.sub(r"\d+", "1", SAVE)
     assert questions >= {
         f"/admin/backups/{name}/remove", f"/admin/backups/{name}/restore",
         "/admin/games/noughts/rotate", "/admin/versions/own/remove",
@@ -80,6 +80,7 @@ async def test_no_page_sends_a_destructive_form_without_a_question(
         "/admin/sessions/1/kick/1", "/admin/bans/lift", "/admin/users/1/remove",
         "/profile/browsers/1/end", "/profile/sign-out",
         "/admin/servers/1/delete", "/admin/instance/stop",
+        f"/admin/servers/1/saves/{save}/remove", f"/admin/servers/1/saves/{save}/restore",
         "/servers/ours/pause", "/servers/ours/restart", "/servers/ours/kill",
     }  # fmt: skip
 
