@@ -122,6 +122,7 @@ class World:
     def __init__(self, folder: Path, options: argparse.Namespace) -> None:
         self.folder, self.options = folder, options
         self.saving = True
+        self.is_loaded = False
         self._lock = threading.Lock()
         self._counter = 0
         self._started = time.monotonic()
@@ -129,6 +130,7 @@ class World:
     def start(self) -> None:
         (self.folder / "region").mkdir(parents=True, exist_ok=True)
         (self.folder / "session.lock").write_bytes("☃".encode())
+        self.is_loaded = True
         self.save()
         threading.Thread(target=self._write_forever, daemon=True).start()
 
@@ -404,7 +406,8 @@ class Server:
             self.log("Saving worlds")
             level = self.properties["level-name"]
             self.log(f"Saving chunks for level 'ServerLevel[{level}]'/minecraft:overworld")
-        if not self.options.no_world:
+        # A signal may come before there is a world to save.
+        if self.world.is_loaded:
             self.world.save()
         os._exit(status)
 
