@@ -107,7 +107,7 @@ class RestoreCommand(AdminCommand):
 
 
 def _await_restore(home: DataDirectory, key: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """Return what became of a restore that a running server has begun."""
+    """Wait for a restore that a running server has begun, and return its outcome."""
     while True:
         try:
             found = control.send_command(home.control, RESTORING, {"key": key})
@@ -122,7 +122,7 @@ def _await_restore(home: DataDirectory, key: str, answer: dict[str, Any]) -> dic
 
 
 def _with_trouble(answer: dict[str, Any], trouble: Mapping[str, Any] | None) -> dict[str, Any]:
-    # A trouble of the world from before stays. Its time does not tell: the clock may have been set back.
+    # An older trouble of the world stays. Its time cannot identify it: the clock may have been set back.
     if trouble is not None and trouble != answer["trouble"]:
         return {"error": trouble["text"], "why": trouble["code"]}
     return {"answer": answer}

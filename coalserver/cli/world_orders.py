@@ -96,7 +96,7 @@ class OrderCommand(AdminCommand):
 
 
 def _print_rows(rows: list[dict[str, Any]], is_all: bool, as_json: bool) -> int:
-    """Print what became of an order and return the exit status: 1 if it failed for a world."""
+    """Print the outcome of an order and return the exit status: 1 if it failed for a world."""
     errors = [row for row in rows if row["error"]]
     for row in rows:
         del row["at"]
@@ -125,7 +125,7 @@ def _print_rows(rows: list[dict[str, Any]], is_all: bool, as_json: bool) -> int:
 
 
 def _wait(socket: Path, order: str, rows: list[dict[str, Any]], seconds: float) -> None:
-    """Wait until the worlds have reached what was ordered; write state and error into the rows."""
+    """Wait until the order is carried out in all worlds; write state and error into the rows."""
     deadline = time.monotonic() + seconds
     waiting = [row for row in rows if not row["error"]]
     while waiting:
@@ -153,7 +153,7 @@ def _wait(socket: Path, order: str, rows: list[dict[str, Any]], seconds: float) 
 def _verdict(
     order: str, row: Mapping[str, Any], state: Mapping[str, Any]
 ) -> tuple[bool, str | None]:
-    """Return whether the waiting is over, and why the world has not reached what was ordered."""
+    """Return whether the wait is over, and why the order was not carried out."""
     name, trouble = state["state"], state["trouble"]
     if order == SAVE:
         if state["saving"] or name == "SAVING":

@@ -1,4 +1,4 @@
-"""Values of hosted worlds on the command line: `NAME=VALUE`, and what is wrong with one in a sentence."""
+"""Values of hosted worlds on the command line (`NAME=VALUE`), and messages for invalid ones."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,9 +27,9 @@ PROBLEMS = {
 
 
 def read_values(pairs: Iterable[tuple[str, str]]) -> dict[str, PropertyValue]:
-    """Return the changes that names and texts stand for; an empty `file.KEY` is None, which removes the line.
+    """Return the values of settings by name; an empty `file.KEY` is None, which removes the line.
 
-    Of a name that comes twice, the last text counts. Raises INVALID_REQUEST with all wrong names and values.
+    If a name is given twice, the last value counts. Raises INVALID_REQUEST with all wrong names and values.
     """
     changes: dict[str, PropertyValue] = {}
     wrong: dict[str, list[str]] = {}
@@ -59,7 +59,7 @@ def _read_value(name: str, text: str) -> PropertyValue:
 
 @contextmanager
 def wrong_values_named() -> Iterator[None]:
-    """Give an INVALID_REQUEST of the block a `sentence` that names each wrong value and what is allowed."""
+    """Add a `sentence` to an INVALID_REQUEST of the block: each invalid value, and what is allowed."""
     try:
         yield
     except DomainError as error:

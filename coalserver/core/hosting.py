@@ -81,9 +81,9 @@ class ShownVersion:
     version: Version
     #: Names of the worlds that use it, oldest first.
     users: tuple[str, ...] = ()
-    #: Percent of a fetch that runs; None: none does.
+    #: Progress of a running fetch in percent, or None.
     percent: int | None = None
-    #: Why the last fetch failed: a part of a sentence in English. Empty: it did not.
+    #: Why the last fetch failed, a part of an English sentence; empty if it did not.
     failure: str = ""
 
 
@@ -165,7 +165,7 @@ class Hosting:
         """Delete the folder of a world. Raises OSError."""
 
     async def stop_all(self, order: Order, actor: int) -> dict[int, Answer]:
-        """Pause or kill all hosted worlds; return what becomes of each, by its id. Raises ADMIN_REQUIRED."""
+        """Pause or kill all hosted worlds; return the answer for each, by its id. Raises ADMIN_REQUIRED."""
         return await self._core.execute(stop_all_worlds, order=order, actor=actor)
 
     async def bounds(self) -> SettingBounds:

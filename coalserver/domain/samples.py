@@ -1,4 +1,4 @@
-"""Samples: figures over time, kept in steps that are the longer the older they are (hosting.md, 8; site.md, 9)."""
+"""Samples: figures over time, kept in longer steps for a longer time (hosting.md, 8; site.md, 9)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -28,12 +28,12 @@ PREFIX = "coalserver-"
 OWN_NAME = "coalserver-own"
 SYSTEMD_SECONDS = 5.0
 REMOVE_SECONDS = 2.0
-#: Runs in a new scope: says which cgroup it is in, and keeps that until its input ends.
+#: Runs in a new scope: prints its cgroup, and holds the scope until its input ends.
 _HOLD = ("/bin/sh", "-c", "grep ^0:: /proc/self/cgroup; read -r line")
 
 
 class Unavailable(Exception):
-    """There can be no cgroups. The argument is the reason."""
+    """Raised where no cgroup can be made. The argument is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class CgroupPlaces:
     #: Exists where systemd manages the machine.
     systemd: Path = Path("/run/systemd/system")
     systemd_run: str = "systemd-run"
-    #: Controllers without which there is no use in a cgroup; one of them is enough.
+    #: Controllers of the limits; a cgroup needs at least one of them.
     controllers: tuple[str, ...] = CONTROLLERS
 
 
@@ -80,7 +80,7 @@ class Cgroup:
         self.path, self._holder = path, holder
 
     def release(self) -> None:
-        """Let go of it: a scope without processes vanishes."""
+        """End the process that holds the scope; systemd removes a scope without processes."""
         if self._holder is None:
             return
         for pipe in (self._holder.stdin, self._holder.stdout):

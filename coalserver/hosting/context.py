@@ -40,7 +40,7 @@ class HostingContext:
     #: World id -> seconds that its last saved game took.
     save_seconds: dict[int, float] = field(default_factory=dict)
     #: Ports on which coalserver itself answers for worlds that are asleep; it leaves them to whatever starts.
-    door_ports: Callable[[], frozenset[int]] = field(default=frozenset)
+    wake_ports: Callable[[], frozenset[int]] = field(default=frozenset)
     #: Wakes the tasks of all worlds.
     wake_all: Callable[[], None] = field(default=lambda: None)
 
@@ -68,7 +68,7 @@ class HostingContext:
         )
         if not starts or not options.enabled:
             return facts
-        doors = self.door_ports()
+        wake_ports = self.wake_ports()
         # Fixed ports may lie outside the range that was set since.
         candidates = {*range(first, last + 1), *range(options.first_port, options.last_port + 1)}
         return replace(
@@ -79,7 +79,7 @@ class HostingContext:
             bound_ports=await asyncio.to_thread(
                 machine.bound_ports, sorted(candidates | FIXED_PORTS), options.bind
             )
-            - doors,
+            - wake_ports,
         )
 
     async def start_facts(self, run: Run) -> MachineFacts:

@@ -175,7 +175,7 @@ class LogFileReader:
         lines = self._read(file)
         for line in lines:
             second = undated_second(line)
-            # A second that goes on tells nothing: days count only where the clock goes back.
+            # A new day shows only where the clock goes back.
             if second is not None and (len(seconds) < 2 or second < seconds[-1]):
                 seconds.append(second)
             elif second is not None:

@@ -1,6 +1,6 @@
 """Import of old logs into the history of a hosted world (hosting.md, 7 and 12).
 
-What its console brings anyway is left to the console: lines of the last minute while its process runs, and those that
+Lines that the console will deliver are left to it: those of the last minute while its process runs, and those that
 are not taken in yet. Answers to coalserver's own polls are left out, as they are from the console.
 """
 

@@ -17,10 +17,10 @@ from coalserver.media.files import write_private
 
 log = logging.getLogger(__name__)
 
-#: In the folder of hosting: which night was the last.
+#: File in the folder of hosting with the last time at which saves were due.
 STATE = "nightly.json"
 DAY = 86_400.0
-#: The clock may be set at any time, so that it is looked at this often.
+#: Seconds between two looks at the clock, which can be set at any time.
 MIN_WAIT_SECONDS, MAX_WAIT_SECONDS = 1.0, 30.0
 
 

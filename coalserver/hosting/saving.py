@@ -1,4 +1,4 @@
-"""Saved games of all hosted worlds: when they are made, and what people do with them.
+"""Saved games of all hosted worlds: makes, restores and changes them.
 
 Prescribed by hosting.md, section 9. One saved game at a time is made, restored or uploaded, for all worlds together;
 the others wait for their turn. While files of a world are copied or replaced, its process is neither started nor asked
@@ -62,7 +62,7 @@ T = TypeVar("T")
 LOOK_SECONDS = 1.0
 #: States of a world whose files nothing changes.
 _WITHOUT_PROCESS = AT_REST | {WorldStatus.SAVING}
-#: Signals that end a process in good order; every other one may leave its files damaged.
+#: Signals on which a process saves before it ends; every other one may leave its files damaged.
 _ORDERLY = ("SIGTERM", "SIGINT", "SIGHUP")
 STOPPED_BEFORE = "coalserver was stopped before"
 UNEXPECTED = "it was ended by an error in coalserver"
@@ -193,7 +193,7 @@ class SavingService:
             with suppress(OSError):
                 await run_in_background(partial(_delete_old, folder))
 
-    # What people do with saved games. The errors are those of `Hosting`.
+    # Actions of admins on saved games. The errors are those of `Hosting`.
 
     def count(self, world_id: int) -> int:
         """Return how many saved games of a world there are, as far as they were counted."""
@@ -428,7 +428,7 @@ class SavingService:
         if restored:
             await self.record_level(world_id)
 
-    # Helpers
+    # Locks, files and records
 
     def _start_job(self, world_id: int, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -14,7 +14,7 @@ from coalserver.hosting.keeper import SEGMENT_NAME, first_number
 #: Segments that are taken in are kept up to this size, for the console page.
 KEEP_BYTES = 64 << 20
 CHUNK_SIZE = 262_144
-#: Two for each of some people who follow a console.
+#: Two for each of several readers of a console.
 MAX_POSITIONS = 32
 
 

@@ -46,7 +46,7 @@ from coalserver.hosting.saving import SavingService
 from coalserver.hosting.segments import ConsoleLine
 from coalserver.hosting.sizes import WorldSizes
 from coalserver.hosting.version_hosting import VersionHosting
-from coalserver.hosting.wake import Doors, find_sleeping_worlds, shown_at_door
+from coalserver.hosting.wake import WakePorts, find_sleeping_worlds, wake_fields
 from coalserver.hosting.world_files import WorldFiles
 from coalserver.hosting.world_process import WorldProcess
 from coalserver.hosting.world_task import WorldTask
@@ -87,8 +87,8 @@ class WorldHosting(SaveHosting, VersionHosting):
         self._context.wake_all = self.wake_all
         self._saving = SavingService(self._context, self.process)
         self._nightly = NightlySaves(self._context, self.save)
-        self._doors = Doors(options.bind, self._wake_up)
-        self._context.door_ports = lambda: self._doors.ports
+        self._wake_ports = WakePorts(options.bind, self._wake_up)
+        self._context.wake_ports = lambda: self._wake_ports.ports
         self._worlds: dict[int, WorldTask] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._importer = LogImporter(
@@ -134,7 +134,7 @@ class WorldHosting(SaveHosting, VersionHosting):
         if self._worlds and os.geteuid() == 0 and self._context.user is None:
             log.warning("Hosted worlds run as root; hosting_user names another user for them.")
         self._saving.start()
-        self._update_doors()
+        self._update_wake_ports()
         self._measuring = asyncio.create_task(self._measure_forever())
         self._sizing = asyncio.create_task(self._sizes.run())
         self._keeping = asyncio.create_task(self._keep_saves())
@@ -169,7 +169,7 @@ class WorldHosting(SaveHosting, VersionHosting):
         self._context.stopping = not (leave or self._options.leave)
         self._saving.cancel_waiting()
         self.wake_all()
-        await self._doors.wait_closed()
+        await self._wake_ports.wait_closed()
         await self.stop_fetches()
         if self._context.stopping:
             await self._wait_for_tasks(leave_now)
@@ -212,20 +212,22 @@ class WorldHosting(SaveHosting, VersionHosting):
         """Start a world that a player wants to join. Raises DomainError."""
         return await self.order(world_id, Order.PLAY, TIME)
 
-    def _update_doors(self) -> None:
+    def _update_wake_ports(self) -> None:
         """Answer on the ports of worlds that are asleep; the ports of others are free when this returns."""
         if self._started and self.enabled and not self._context.ending:
-            self._doors.update(self._core.query(find_sleeping_worlds, folder=self._options.folder))
+            self._wake_ports.update(
+                self._core.query(find_sleeping_worlds, folder=self._options.folder)
+            )
 
     def _on_world(self, before: World | None, after: World | None) -> None:
         if after is not None and after.hosted:
             # Most changes of a world are signs of life.
-            if before is None or shown_at_door(before) != shown_at_door(after):
-                self._update_doors()
+            if before is None or wake_fields(before) != wake_fields(after):
+                self._update_wake_ports()
             self._wake(after.id)
 
     def _on_hosted(self, _: HostedWorld | None, after: HostedWorld | None) -> None:
-        self._update_doors()
+        self._update_wake_ports()
         if after is not None:
             self._wake(after.id)
 
@@ -349,7 +351,7 @@ class WorldHosting(SaveHosting, VersionHosting):
                 # For example too many open files: the next measurement may succeed.
                 log.warning("Hosted worlds cannot be measured: %s", error)
             # A port that another program had may be free now.
-            self._update_doors()
+            self._update_wake_ports()
 
     async def _check_disk(self) -> None:
         """Stop worlds while there is less than half of the space that is kept free."""

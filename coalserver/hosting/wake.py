@@ -2,7 +2,7 @@
 
 Prescribed by hosting.md, section 10. Of the protocol of the game this needs the handshake, the status and the first
 packet of a login; old versions (before 1.7) have other bytes for the same. What one client can make us read and
-keep is bounded; bytes that are none of the protocol close the connection.
+keep is bounded; bytes that the protocol does not have close the connection.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ MAX_FROM_ADDRESS = 4
 BACKLOG = 16
 #: After a start that was refused the next login that may try again is this many seconds later.
 RETRY_SECONDS = 10.0
-#: How long a client of the oldest versions, which sends one byte, is waited for whether there is another.
+#: Seconds to wait for a second byte: clients of the oldest versions send only one.
 SECOND_BYTE_SECONDS = 0.5
 MAX_NAME_LENGTH = 16
 MAX_LIST_BYTES = 1 << 20
@@ -53,7 +53,7 @@ LEGACY_HANDSHAKE, LEGACY_PING, LEGACY_KICK = 0x02, 0xFE, 0xFF
 
 
 class InvalidPacket(ValueError):
-    """Bytes that are none of the protocol, or more than there may be."""
+    """Bytes that the protocol does not have, or too many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class SleepingWorld:
     server: Path
 
 
-def shown_at_door(world: World) -> tuple[object, ...]:
-    """Return what matters of a world to its port, beside its run."""
+def wake_fields(world: World) -> tuple[object, ...]:
+    """Return the fields of a world, besides its run, that its port depends on."""
     return world.status, world.active, world.properties
 
 
@@ -104,18 +104,18 @@ def _port_of(run: Run) -> int | None:
     )
 
 
-class Doors:
+class WakePorts:
     """The ports of worlds that are asleep."""
 
     def __init__(self, bind: str, start: Callable[[int], Awaitable[object]]) -> None:
         """`bind` is an address, or empty: all. `start` starts a world, or raises DomainError."""
         self._bind, self._start = bind, start
-        self._open: dict[int, _Door] = {}
+        self._open: dict[int, _WakePort] = {}
 
     @property
     def ports(self) -> frozenset[int]:
         """Return the ports that are answered now."""
-        return frozenset(door.world.port for door in self._open.values())
+        return frozenset(port.world.port for port in self._open.values())
 
     def update(self, sleeping: list[SleepingWorld]) -> None:
         """Answer for these worlds and for no others.
@@ -124,24 +124,24 @@ class Doors:
         program has is tried again at the next call.
         """
         wanted = {world.world_id: world for world in sleeping}
-        for world_id, door in [*self._open.items()]:
-            if wanted.get(world_id) != door.world:
+        for world_id, port in [*self._open.items()]:
+            if wanted.get(world_id) != port.world:
                 del self._open[world_id]
-                door.close()
+                port.close()
         for world_id, world in wanted.items():
             if world_id not in self._open:
                 with suppress(OSError):
-                    self._open[world_id] = _Door(world, self._bind, self._start)
+                    self._open[world_id] = _WakePort(world, self._bind, self._start)
 
     async def wait_closed(self) -> None:
         """Close all, and wait until their connections have ended."""
-        doors = [*self._open.values()]
+        ports = [*self._open.values()]
         self.update([])
-        for door in doors:
-            await door.wait_closed()
+        for port in ports:
+            await port.wait_closed()
 
 
-class _Door:
+class _WakePort:
     """The port of one world."""
 
     def __init__(

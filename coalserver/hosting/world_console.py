@@ -28,7 +28,7 @@ class WorldConsole:
         process.listeners.append(self._hear)
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         self._process.listeners.remove(self._hear)
 
     def _hear(self, line: ConsoleLine) -> None:

@@ -40,7 +40,7 @@ from coalserver.server.sockets import (
     raise_open_files_limit,
 )
 from coalserver.server.supervisor import Supervisor
-from coalserver.server.world_backups import put_back_worlds
+from coalserver.server.world_backups import restore_worlds
 from coalserver.services.housekeeping import Housekeeping
 from coalserver.site.auth import SignupPolicy
 from coalserver.storage.data_directory import DataDirectory
@@ -141,7 +141,7 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
         await ensure_default_games(core)
         await delete_orphaned_images(core, app_context.service(ImageStore))
         supervisor.add("housekeeping", Housekeeping(core, retention_policy(config)).run)
-        await put_back_worlds(home, options)
+        await restore_worlds(home, options)
         # Processes that a former server left are found before anybody can give an order.
         await hosting.start()
         await runner.setup()

@@ -55,8 +55,8 @@ def check_worlds_at_rest(reader: Reader) -> None:
         refuse(RefusalCode.WORLDS_RUNNING)
 
 
-async def put_back_worlds(home: DataDirectory, options: HostingOptions) -> None:
-    """Put the saved games of a restored backup in their places. Call it before worlds are driven.
+async def restore_worlds(home: DataDirectory, options: HostingOptions) -> None:
+    """Move the saved games of a restored backup to their worlds. Call it before the supervisor starts.
 
     A world without files, as on an empty machine, gets those of its saved game.
     """
@@ -64,12 +64,12 @@ async def put_back_worlds(home: DataDirectory, options: HostingOptions) -> None:
     if not marker.exists():
         return
     try:
-        await asyncio.to_thread(_put_back, home, options, marker)
+        await asyncio.to_thread(_restore_saves, home, options, marker)
     except (OSError, ValueError) as error:
         log.error("The saved games of the restored backup are not in place: %s", error)
 
 
-def _put_back(home: DataDirectory, options: HostingOptions, marker: Path) -> None:
+def _restore_saves(home: DataDirectory, options: HostingOptions, marker: Path) -> None:
     user = find_user(options)
     for world in map(int, json.loads(marker.read_bytes())):
         files, source = WorldFiles(options.folder, world), WorldFiles(home.hosting, world)

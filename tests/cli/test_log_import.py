@@ -51,7 +51,7 @@ def test_logs_are_imported_once(either: CommandLine, logs: Path, data: Path) -> 
     assert stored(data) == list(LINES)
 
 
-def test_refusals(either: CommandLine, logs: Path) -> None:
+def test_wrong_files_and_worlds_are_refused(either: CommandLine, logs: Path) -> None:
     either("world", "add", "Mill", "--hosted", "--short-name", "mill")
     either("world", "add", "Elsewhere", "--short-name", "elsewhere")
     result = either("world", "import", "nothing", "x.log", "--json")

@@ -112,7 +112,7 @@ def name_is_taken(fake: FakeHierarchy) -> None:
 @pytest.mark.parametrize(
     "spoil", [hybrid, not_delegated, no_v2, no_own, control_is_refused, name_is_taken]
 )
-def test_where_there_can_be_none_it_is_said_once(
+def test_missing_cgroups_are_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, spoil
 ) -> None:
     fake = FakeHierarchy(tmp_path, "/box")
@@ -151,7 +151,7 @@ def test_mounted_hierarchy_is_found(tmp_path: Path) -> None:
     assert cgroup is not None and cgroup.path == fake.root / "coalserver-abc"
 
 
-def test_nothing_else_is_removed(tmp_path: Path) -> None:
+def test_cgroups_of_others_are_not_removed(tmp_path: Path) -> None:
     (tmp_path / "system.slice").mkdir()
     remove(tmp_path / "system.slice")
     assert (tmp_path / "system.slice").exists()

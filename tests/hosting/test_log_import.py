@@ -265,7 +265,9 @@ async def test_files_are_taken_in_order_whatever_the_order_of_the_arguments(
         ("<Ada> grüße".encode("windows-1252"), "<Ada> grüße"),
     ],
 )
-async def test_encodings(worlds: Worlds, world: int, tmp_path: Path, raw: bytes, text: str) -> None:
+async def test_encodings_are_recognised(
+    worlds: Worlds, world: int, tmp_path: Path, raw: bytes, text: str
+) -> None:
     header = "[10:00:00] [Server thread/INFO]: "
     (tmp_path / "2024-03-05-1.log").write_bytes(header.encode() + raw + b"\r\n")
     (tmp_path / "2024-03-05-2.log").write_bytes(f"{header}{text} again\r\n".encode("utf-16"))

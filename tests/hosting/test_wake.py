@@ -245,7 +245,7 @@ def test_allow_list_of_old_versions(tmp_path: Path) -> None:
 # When
 
 
-async def test_it_is_off_by_default(worlds: Worlds) -> None:
+async def test_wake_on_connect_is_off_by_default(worlds: Worlds) -> None:
     world = await worlds.add()
     assert worlds.hosted(world).wake_on_connect is False
     port = await fall_asleep(worlds, world, waking=False)
@@ -301,9 +301,9 @@ async def test_port_that_another_program_has_is_left_to_it(worlds: Worlds) -> No
     port = await fall_asleep(worlds, world, waking=False)
     with socket.create_server(("127.0.0.1", port)):
         await worlds.core.execute(set_wake_on_connect, world_id=world, enabled=True)
-        assert worlds.hosting._doors.ports == frozenset()
-    worlds.hosting._update_doors()
-    assert worlds.hosting._doors.ports == {port}
+        assert worlds.hosting._wake_ports.ports == frozenset()
+    worlds.hosting._update_wake_ports()
+    assert worlds.hosting._wake_ports.ports == {port}
 
 
 async def test_world_stays_asleep_over_a_restart(worlds: Worlds) -> None:
@@ -352,7 +352,7 @@ async def test_many_players_start_it_once(worlds: Worlds) -> None:
 
 
 @asynccontextmanager
-async def open_door(
+async def open_wake_port(
     tmp_path: Path, bind: str = "127.0.0.1", **options: Any
 ) -> AsyncIterator[tuple[int, list[int]]]:
     """Answer on a free port; yield it with the list of starts."""
@@ -365,14 +365,14 @@ async def open_door(
         (bind, 0), family=socket.AF_INET6 if ":" in bind else socket.AF_INET
     ) as probe:
         port = probe.getsockname()[1]
-    doors = wake.Doors(bind, start)
-    doors.update([wake.SleepingWorld(1, port, "1.20.4", 20, False, tmp_path)])
-    assert doors.ports == {port}
+    ports = wake.WakePorts(bind, start)
+    ports.update([wake.SleepingWorld(1, port, "1.20.4", 20, False, tmp_path)])
+    assert ports.ports == {port}
     try:
         yield port, starts
     finally:
-        await doors.wait_closed()
-    assert doors.ports == frozenset()
+        await ports.wait_closed()
+    assert ports.ports == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ async def open_door(
     ],
 )
 async def test_bytes_of_no_protocol_close_the_connection(tmp_path: Path, sent: bytes) -> None:
-    async with open_door(tmp_path) as (port, starts):
+    async with open_wake_port(tmp_path) as (port, starts):
         assert await exchange(port, sent) == b""
         assert starts == []
         assert await count_players("127.0.0.1", port) == 0
@@ -418,7 +418,7 @@ async def test_connections_are_bounded_in_number_and_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(wake, "CONNECTION_SECONDS", 0.3)
-    async with open_door(tmp_path) as (port, starts):
+    async with open_wake_port(tmp_path) as (port, starts):
         silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(12)]
         ends = await asyncio.gather(
             *(reader.read() for reader, _ in silent), return_exceptions=True
@@ -431,7 +431,7 @@ async def test_connections_are_bounded_in_number_and_time(
 
 
 async def test_one_address_does_not_keep_others_out(tmp_path: Path) -> None:
-    async with open_door(tmp_path, "0.0.0.0") as (port, starts):
+    async with open_wake_port(tmp_path, "0.0.0.0") as (port, starts):
         held = [
             await asyncio.open_connection("127.0.0.1", port) for _ in range(wake.MAX_FROM_ADDRESS)
         ]
@@ -492,7 +492,7 @@ protocol.ping({ host: "127.0.0.1", port, version }, (error, answer) => {
 )
 async def test_client_of_the_game_understands(tmp_path: Path, version: str, protocol: int) -> None:
     require_npm_packages("minecraft-protocol")
-    async with open_door(tmp_path) as (port, starts):
+    async with open_wake_port(tmp_path) as (port, starts):
         client = await asyncio.create_subprocess_exec(
             "node", "-e", CLIENT, str(port), version, cwd=HERE, stdout=asyncio.subprocess.PIPE
         )

@@ -134,7 +134,7 @@ async def test_killed_world_is_marked_in_its_saved_game(worlds: Worlds) -> None:
     assert (await save(worlds, world)).after_kill
 
 
-async def test_program_without_save_commands_gets_none(worlds: Worlds) -> None:
+async def test_program_without_save_commands_gets_no_commands(worlds: Worlds) -> None:
     world = await worlds.add(no_save=True)
     await worlds.play(world)
     await save(worlds, world)

@@ -23,7 +23,7 @@ from coalserver.server.world_backups import (
     check_no_process,
     check_worlds_at_rest,
     newest_saves,
-    put_back_worlds,
+    restore_worlds,
 )
 from coalserver.storage import backup as backups
 from coalserver.storage.data_directory import DataDirectory, OperatorError
@@ -73,7 +73,7 @@ def home(tmp_path: Path) -> DataDirectory:
 async def restore(home: DataDirectory, file: Path, options: HostingOptions) -> None:
     with home.lock_or_leave_nothing():
         await backups.restore(home, file)
-    await put_back_worlds(home, options)
+    await restore_worlds(home, options)
 
 
 def options_of(home: DataDirectory, folder: Path | None = None) -> HostingOptions:
@@ -107,7 +107,7 @@ async def test_newest_saved_game_comes_back_on_an_empty_machine(
         assert list(other.hosting.glob("worlds/*/saves/*")) == []
     # Nothing is left to do at the next start.
     (games.server / "world" / "house").write_bytes(b"newer")
-    await put_back_worlds(other, options)
+    await restore_worlds(other, options)
     assert (games.server / "world" / "house").read_bytes() == b"newer"
 
 

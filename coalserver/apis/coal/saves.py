@@ -59,7 +59,7 @@ async def list_saves(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def download_save(ctx: RequestContext) -> web.StreamResponse:
-    """Return the zip file of a saved game, or a range of it. A HEAD is no download for the audit log."""
+    """Return the zip file of a saved game, or a range of it. A HEAD request is not recorded in the audit log."""
     world, hosting = hosted_world_in_path(ctx), ctx.app.service(Hosting)
     save_id = ctx.path["save"]
     headers = {

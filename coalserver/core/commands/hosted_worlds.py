@@ -54,7 +54,7 @@ def edit_hosted_world(
 ) -> list[str]:
     """Change values of a hosted world and return the names of those that are different now.
 
-    None removes a further line. `expected` are the values that the editor has seen: a value that somebody else has
+    None removes a further line. `expected` are the values that the editor has seen: a value that another admin has
     changed meanwhile is refused as `changed_meanwhile`. Properties apply from the next start. Emits WorldChanged and
     HostedWorldChanged. Raises ADMIN_REQUIRED, WORLD_NOT_FOUND, INVALID_REQUEST, SHORT_NAME_RESERVED and
     SHORT_NAME_TAKEN.

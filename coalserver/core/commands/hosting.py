@@ -82,7 +82,7 @@ class MachineFacts:
 def give_order(
     uow: UnitOfWork, *, world_id: int, order: Order, actor: int, facts: MachineFacts
 ) -> Answer:
-    """Apply an order to a hosted world and record an audit entry; return what becomes of it.
+    """Apply an order to a hosted world and record an audit entry; return the answer.
 
     Every active user may start a world, unless its option says otherwise; all other orders are for
     administrators (hosting.md, 3). Emits WorldChanged and HostedWorldChanged. Raises WORLD_NOT_FOUND,
@@ -103,7 +103,7 @@ def give_order(
 
 
 def stop_all_worlds(uow: UnitOfWork, *, order: Order, actor: int) -> dict[int, Answer]:
-    """Pause or kill all hosted worlds, and record that beside the orders; return what becomes of each.
+    """Pause or kill all hosted worlds, and record that beside the orders; return the answer for each.
 
     Raises ADMIN_REQUIRED.
     """
@@ -120,7 +120,8 @@ def order_next_start(
 ) -> Answer:
     """Order a play or a pause while the server is not running: it is carried out when it starts.
 
-    Only what the data says is checked: no machine is there to be asked. Raises what `give_order` raises.
+    Only stored data is checked: the server finds out at its start what the machine has. Raises what `give_order`
+    raises.
     """
     before = get_run(uow, world_id)
     if order is Order.PAUSE and before.hosted.wanted is Wanted.PLAY and before.status in AT_REST:
@@ -428,9 +429,9 @@ def end_restore(
 
 
 def begin_delete(uow: UnitOfWork, *, world_id: int, actor: int) -> None:
-    """Delete a hosted world at rest: no list has it any more, and its files are to be deleted.
+    """Remove a hosted world at rest from all lists, and mark its files for deletion.
 
-    What the history has of it stays, as with an archived world. Emits WorldChanged. Raises WORLD_NOT_FOUND,
+    Its history stays, as with an archived world. Emits WorldChanged. Raises WORLD_NOT_FOUND,
     ADMIN_REQUIRED, and ORDER_REFUSED.
     """
     run = get_run(uow, world_id)

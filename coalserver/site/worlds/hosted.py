@@ -118,7 +118,7 @@ def may_start(run: Run, account: Account) -> bool:
 
 
 def needs_eula(ctx: RequestContext, run: Run) -> bool:
-    """Return whether somebody has to agree to the Minecraft EULA before a world can be started."""
+    """Return whether a world cannot be started until an admin agrees to the Minecraft EULA."""
     if run.hosted.eula is not None:
         return False
     version = ctx.core.query(version_of_world, world=run.world)

@@ -122,7 +122,7 @@ async def test_archived_worlds_and_those_of_agents_have_none(app: TestApp) -> No
         ({"Authorization": "Basic abc", "X-Forwarded-For": "192.0.2.1"}, 401),
     ],
 )
-async def test_who_may_read_where_a_token_is_set(
+async def test_token_or_this_machine_can_read_metrics(
     app: TestApp, headers: dict[str, str], status: int
 ) -> None:
     answer = await app.anonymous.get("/metrics", **headers)

@@ -1,4 +1,4 @@
-"""What is known of the last failure of a hosted world's process: when it was, its reports and its last lines."""
+"""The last failure of a hosted world's process: its time, its reports and its last lines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld, Troubl
 
 #: Troubles whose cause stands in the last lines of the process.
 FAILED_STARTS = frozenset((TroubleCode.START_FAILED, TroubleCode.START_TIMEOUT))
-#: A report is written within this time before the process has ended, and after the crash before.
+#: A report belongs to a failure if it was written within this time before it, and after the previous crash.
 REPORT_SECONDS = 600.0
 
 
@@ -55,6 +55,6 @@ def failed_at(hosted: HostedWorld) -> float | None:
 
 
 def reports_since(hosted: HostedWorld, at: float) -> float:
-    """Return from when on a report belongs to the failure at this time."""
+    """Return the earliest time of a report that belongs to the failure at this time."""
     previous = hosted.crashes[-2] if len(hosted.crashes) > 1 else 0.0
     return max(at - REPORT_SECONDS, previous)

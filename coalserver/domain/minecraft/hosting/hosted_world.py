@@ -121,7 +121,7 @@ class HostedWorld:
     members_may_start: bool = True
     #: Whether a player who joins wakes the world that was paused because nobody was there.
     wake_on_connect: bool = False
-    #: The port of a world that was paused so; None: it was not.
+    #: The port of a world that was paused because nobody was there, or None.
     asleep_port: int | None = None
     #: Whether a player was in the world since its last saved game.
     played_since_save: bool = False

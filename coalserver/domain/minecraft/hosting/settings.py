@@ -129,7 +129,7 @@ _MAX_DIGITS = 12
 def parse_settings(texts: Mapping[str, str], bounds: SettingBounds) -> dict[str, Any]:
     """Return the values of settings as they are stored.
 
-    A value that is what the configuration says is stored as such, so that it follows the configuration. Raises
+    A value that equals that of the configuration is stored as unset, so that it follows the configuration. Raises
     INVALID_REQUEST, with a list of SettingError as `settings`.
     """
     values: dict[str, Any] = {}

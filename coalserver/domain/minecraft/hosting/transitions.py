@@ -261,7 +261,7 @@ def crashed(run: Run, now: float, crash_wait: float) -> Run:
 
 
 def saved(run: Run, now: float, trouble: Trouble | None = None, *, played: bool = False) -> Run:
-    """Return the run after a saved game was packed, or was not, for a trouble.
+    """Return the run after a saved game was packed, or failed with a trouble.
 
     `played`: a player was there since the saved game was begun.
     """
