@@ -76,4 +76,6 @@ listen(root.dataset.path, {
     scheduleReread();
     return (await request("GET", root.dataset.path)).cursor;
   },
+  // The world was archived or deleted, or may not be read any more: the server knows where to go instead.
+  onGone: () => location.reload(),
 });

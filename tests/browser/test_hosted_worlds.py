@@ -155,6 +155,17 @@ async def test_overview_shows_activity_and_lag_without_a_reload(visit, server, m
     assert await ann.is_same_page()
 
 
+async def test_overview_of_an_archived_world_leads_to_the_home_page(visit, server, machine):
+    root = await open_as_admin(visit, f"/admin/servers/{machine.world}/deactivate", **DESKTOP)
+    ann = await visit(f"/servers/{machine.world}", **PHONE)
+    ann.expect_errors(http_error(404))
+    await sign_in(ann, f"/servers/{machine.world}")
+    await ann.expect_live()
+    await root.button("Archive world").click()
+    await ann.page.wait_for_url(f"{server.url}/")
+    assert await ann.part("world-status").count() == 0
+
+
 async def test_console_goes_on_after_a_cut_without_a_lost_or_double_line(visit, server, machine):
     path = f"/admin/servers/{machine.world}/console"
     root = await open_as_admin(visit, path, **DESKTOP)

@@ -106,7 +106,7 @@ async def render_saves(ctx: RequestContext, **overrides: Any) -> web.StreamRespo
         "is_at_rest": run.status in AT_REST,
         "live_seconds": LIVE_SECONDS if is_busy else 0,
         "trouble": trouble_sentence(trouble, language)
-        if trouble and trouble.code in TROUBLES
+        if trouble and trouble.code in TROUBLES and not is_busy
         else "",
         "settings": settings,
         "free": format_size(facts.disk_free << 20, language),

@@ -10,7 +10,7 @@ from coalserver.site.admin.layout import get, render_admin_page
 from coalserver.site.admin.messages import ACTION_MESSAGES
 from coalserver.site.pagination import paginate
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.i18n import request_language
+from coalserver.web.pages.i18n import N_, request_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,16 @@ class SystemService:
     settings: tuple[tuple[str, str, str, bool], ...] = ()
 
 
+#: What stands for the value of a secret.
+SECRETS = (N_("(set)"), N_("(not set)"))
+
+
 async def settings_page(ctx: RequestContext) -> web.StreamResponse:
     """Render the settings with which the server started, without secrets."""
     # Templates would take a percent sign in a help text for a placeholder.
     translate = request_language(ctx.request).gettext
     settings = [
-        (name, translate(about), value, is_default)
+        (name, translate(about), translate(value) if value in SECRETS else value, is_default)
         for name, about, value, is_default in ctx.app.service(SystemService).settings
     ]
     return render_admin_page(ctx, "settings", {"settings": settings})

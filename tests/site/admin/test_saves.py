@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from coalserver.core.commands.hosting import update_run
 from coalserver.core.commands.hosting_settings import configure_hosting
 from coalserver.core.commands.worlds import create_world
 from coalserver.core.queries.hosting import get_run
+from coalserver.domain.minecraft.hosting.hosted_world import Trouble, TroubleCode
 from coalserver.domain.minecraft.world import WorldStatus
 from coalserver.hosting import archives, level
 from coalserver.site.admin import saves
@@ -304,6 +306,21 @@ async def test_restore_asks_and_says_what_is_replaced(test_app):
     assert "A saved game of this world is being restored." in words(answer)
     await test_app.world_hosting.finish_restore(world_id)
     assert "Restoring…" not in words(await root.get(path))
+
+
+async def test_a_new_restore_takes_the_place_of_the_last_failure(test_app):
+    root = await make_admin(test_app)
+    path, world_id = await make_hosted(test_app)
+
+    def fail(run, now):
+        trouble = Trouble(TroubleCode.RESTORE_FAILED, now, ("the file is damaged",))
+        return replace(run, hosted=replace(run.hosted, trouble=trouble))
+
+    await test_app.core.execute(update_run, world_id=world_id, transition=fail)
+    assert "could not be restored: the file is damaged." in words(await root.get(path))
+    await submit(root, f"{path}/{KILLED.id}/restore")
+    text = words(await root.get(path))
+    assert "Restoring…" in text and "could not be restored" not in text
 
 
 async def test_running_world_is_not_restored(test_app):

@@ -65,3 +65,12 @@ async def test_settings_page_describes_every_setting(test_app):
     assert answer.status == 200
     for name, about, _, _ in service.settings:
         assert f"{name} {' '.join(about.split())}" in words(answer)
+
+
+async def test_settings_page_says_in_the_language_of_the_browser_whether_a_secret_is_set(test_app):
+    browser = await make_admin(test_app)
+    for token, shown in (("", "(nicht gesetzt)"), ("a-token-of-metrics", "(gesetzt)")):
+        service = build_system_service(Config(metrics_token=token))
+        test_app.app_context.services[SystemService] = service
+        text = words(await browser.get("/admin/settings", **{"Accept-Language": "de"}))
+        assert shown in text and "a-token" not in text and "(not set)" not in text
