@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -11,6 +12,7 @@ from typing import NoReturn, Protocol
 from coalserver.core.commands.audit import execute_audited
 from coalserver.core.commands.consoles import send_console_command
 from coalserver.core.commands.hosting import (
+    FactsMissing,
     MachineFacts,
     begin_delete,
     begin_save,
@@ -123,8 +125,15 @@ class Hosting:
     async def order(self, world_id: int, order: Order, actor: int) -> Answer:
         """Give an order to a hosted world and return what becomes of it.
 
-        Raises what `give_order` raises, and RATE_LIMITED for more plays than a user may give in an hour.
+        Raises what `give_order` raises but FactsMissing, and TOO_MANY_STARTS for more plays than a user may give
+        in an hour.
         """
+        while True:
+            # Another order may change the state while the machine is looked at.
+            with suppress(FactsMissing):
+                return await self._order(world_id, order, actor)
+
+    async def _order(self, world_id: int, order: Order, actor: int) -> Answer:
         run = self._core.query(get_run, world_id=world_id)
         starts = order in (Order.PLAY, Order.RESTART)
         accepted = answer_to(run, order) is Answer.ACCEPTED
@@ -372,4 +381,4 @@ class Hosting:
             return
         wait = plays[0] + PLAY_WINDOW_SECONDS - self._core.now
         if wait > 0:
-            raise DomainError(ErrorCode.RATE_LIMITED, retry_after=int(wait) + 1)
+            raise DomainError(ErrorCode.TOO_MANY_STARTS, limit="starts", retry_after=int(wait) + 1)

@@ -18,6 +18,8 @@ class ErrorCode(StrEnum):
     RATE_LIMITED = "rate_limited"
     #: More requests of a kind than the limits of use allow, in contrast to failures (RATE_LIMITED).
     TOO_MANY_REQUESTS = "too_many_requests"
+    #: More starts of hosted worlds than a user who is not an administrator may order in an hour.
+    TOO_MANY_STARTS = "too_many_starts"
     IDEMPOTENCY_KEY_REUSED = "key_reused"
     CURSOR_AHEAD = "cursor_ahead"
     # accounts and players

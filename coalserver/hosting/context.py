@@ -66,7 +66,9 @@ class HostingContext:
             last_port=last,
             disk_free=await asyncio.to_thread(machine.disk_free, options.folder),
         )
-        if not starts or not options.enabled:
+        if not starts:
+            return replace(facts, for_start=False)
+        if not options.enabled:
             return facts
         wake_ports = self.wake_ports()
         # Fixed ports may lie outside the range that was set since.

@@ -58,6 +58,7 @@ JSON_STATUSES = {
     ErrorCode.IDEMPOTENCY_KEY_REUSED: 422,
     ErrorCode.RATE_LIMITED: 429,
     ErrorCode.TOO_MANY_REQUESTS: 429,
+    ErrorCode.TOO_MANY_STARTS: 429,
 }
 HTTP_ERRORS = {
     403: N_("You don’t have access to this page"),

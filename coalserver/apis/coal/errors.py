@@ -43,6 +43,7 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.INVALID_GRANT: (400, "The code is invalid or has expired."),
     ErrorCode.TOO_MANY_SCREENSHOTS: (409, "You have as many screenshots as you may have."),
     ErrorCode.TOO_MANY_REQUESTS: (429, "Too many requests; try again later."),
+    ErrorCode.TOO_MANY_STARTS: (429, "You have started worlds too often; try again later."),
     ErrorCode.RATE_LIMITED: (429, "Too many failures; try again later."),
 }
 DEFAULT_ERROR = (400, "The request was refused.")

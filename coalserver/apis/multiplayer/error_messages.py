@@ -331,6 +331,7 @@ _OTHER_APIS: dict[MessageKey, ErrorMessage] = {
     ErrorCode.VISITOR_NOT_FOUND: (404, "Player not found in this world"),
     ErrorCode.USERNAME_TAKEN: (400, "This name belongs to another account"),
     ErrorCode.SHORT_NAME_TAKEN: (400, "Another world has this short name"),
+    ErrorCode.TOO_MANY_STARTS: (429, "You have started worlds too often"),
     ErrorCode.ORDER_REFUSED: (400, "The world cannot do that now"),
     ErrorCode.WORLD_HOSTED: (400, "This server runs the world itself"),
     ErrorCode.VERSION_NOT_FOUND: (404, "Version not found"),

@@ -212,6 +212,11 @@ ERROR_MESSAGES: dict[ErrorCode, tuple[int, str, str]] = {
         "world.short_name_taken",
         "The short name belongs to another world.",
     ),
+    ErrorCode.TOO_MANY_STARTS: (
+        429,
+        "world.too_many_starts",
+        "You have started worlds too often; try again later.",
+    ),
     ErrorCode.ORDER_REFUSED: (400, "world.refused", "The world cannot do that now."),
     ErrorCode.WORLD_HOSTED: (400, "world.hosted", "This server runs it itself."),
     ErrorCode.VERSION_NOT_FOUND: (404, "version.not_found", "There is no such version."),

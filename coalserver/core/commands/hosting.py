@@ -63,6 +63,8 @@ AUDIT_ACTIONS = {
 class MachineFacts:
     """What the machine offers to a world that is to start. Sizes are in MiB."""
 
+    #: Whether memory, bound ports, Java and the version's file were looked at.
+    for_start: bool = True
     #: Whether hosting is switched on, and whether the process of coalserver is ending.
     enabled: bool = True
     ending: bool = False
@@ -79,6 +81,10 @@ class MachineFacts:
     fetch_error: str = ""
 
 
+class FactsMissing(Exception):
+    """An order leads to a start since the state changed, and its facts are not those of a start."""
+
+
 def give_order(
     uow: UnitOfWork, *, world_id: int, order: Order, actor: int, facts: MachineFacts
 ) -> Answer:
@@ -86,7 +92,7 @@ def give_order(
 
     Every active user may start a world, unless its option says otherwise; all other orders are for
     administrators (hosting.md, 3). Emits WorldChanged and HostedWorldChanged. Raises WORLD_NOT_FOUND,
-    ADMIN_REQUIRED, and ORDER_REFUSED with a RefusedOrder.
+    ADMIN_REQUIRED, ORDER_REFUSED with a RefusedOrder, and FactsMissing.
     """
     before = get_run(uow, world_id)
     _check_may(uow, before, order, actor)
@@ -94,6 +100,8 @@ def give_order(
     falls_asleep = order is Order.PAUSE and actor == TIME
     after = fall_asleep(before, uow.now) if falls_asleep else apply_order(before, order, uow.now)
     if needs_checks(before, order):
+        if not facts.for_start:
+            raise FactsMissing
         port = check_start(uow, before, facts)
         after = replace(after, hosted=after.hosted.reserve(port, cost_mib(before.world.properties)))
     save_run(uow, before, after)

@@ -101,7 +101,7 @@ async def render_order_error(
         raise error
     ctx.app.count_refusal(error)
     response = await render_world_page(ctx, world, account, sentence)
-    if error.code is ErrorCode.RATE_LIMITED:
+    if error.code is ErrorCode.TOO_MANY_STARTS:
         response.set_status(429)
     return add_retry_after(response, error)
 
@@ -110,7 +110,7 @@ def order_error_sentence(error: DomainError, language: Language) -> str | None:
     """Return the sentence with which the page of a world shows a refused order; None for other errors."""
     if error.code is ErrorCode.ORDER_REFUSED:
         return refusal_sentence(error.details["refusal"], language)
-    if error.code is ErrorCode.RATE_LIMITED:
+    if error.code is ErrorCode.TOO_MANY_STARTS:
         return language.gettext(TOO_MANY_STARTS).format(
             minutes=math.ceil(error.details["retry_after"] / 60)
         )

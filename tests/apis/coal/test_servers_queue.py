@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 
+from coalserver.core.commands.hosting import MachineFacts
 from coalserver.core.commands.hosting_settings import set_members_may_start
 from coalserver.core.commands.worlds import archive_world
 from coalserver.core.queries.admin import list_audit_entries
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.hosting.hosted_world import Wanted
+from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
-from tests.apis.hosting import Stage, make_startable, set_stage
+from tests.apis.hosting import ROOM, Stage, make_startable, set_stage
 
 ORDERS = ("play", "pause", "restart", "kill", "save")
 
@@ -124,6 +126,7 @@ async def test_member_has_ten_accepted_plays_an_hour(test_app: TestApp):
         test_app.clock.advance(60)
     answer = await thomas.post(world.path + "/queue/play")
     assert (answer.status, answer.headers["Retry-After"]) == (429, "3001")
+    assert answer.json == {"errors": "You have started worlds too often; try again later."}
     assert (await root.post(world.path + "/queue/play")).status == 202
     assert (await root.post(world.path + "/queue/kill")).status == 202
     test_app.clock.advance(3001)
@@ -207,6 +210,28 @@ async def test_fixed_port_of_another_program_is_refused(test_app: TestApp):
     test_app.world_hosting.machine = replace(machine, bound_ports=frozenset((25570,)))
     answer = await root.post(world.path + "/queue/play")
     assert (answer.status, answer.json) == (400, {"errors": "Port 25570 is in use."})
+
+
+@pytest.mark.parametrize("order", ["play", "restart"])
+async def test_start_after_another_order_meanwhile_is_checked_against_the_machine(
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch, order: str
+):
+    root, world = await make_admin(test_app), await make_hosted(test_app)
+    await put(test_app, world, "LOADING", Wanted.PLAY)
+    looks: list[bool] = []
+
+    async def look(run: Run, *, starts: bool) -> MachineFacts:
+        looks.append(starts)
+        if len(looks) == 1:
+            await test_app.core.execute(
+                set_stage, world_id=world.id, stage=Stage(WorldStatus.STOPPED)
+            )
+        return ROOM if starts else MachineFacts(for_start=False)
+
+    monkeypatch.setattr(test_app.world_hosting, "facts", look)
+    answer = await root.post(world.path + "/queue/" + order)
+    assert (answer.status, looks) == (202, [False, True])
+    assert (await hosting(root, world))["state"] == "QUEUED_START"
 
 
 async def test_two_worlds_get_different_ports_and_share_the_memory(test_app: TestApp):
