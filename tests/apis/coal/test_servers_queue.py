@@ -212,6 +212,19 @@ async def test_fixed_port_of_another_program_is_refused(test_app: TestApp):
     assert (answer.status, answer.json) == (400, {"errors": "Port 25570 is in use."})
 
 
+async def test_restart_keeps_the_port_unless_the_range_has_changed(test_app: TestApp):
+    root, world = await make_admin(test_app), await make_hosted(test_app)
+    machine = test_app.world_hosting.machine
+    assert (await root.post(world.path + "/queue/play")).status == 202
+    for first, port in ((25560, 25565), (25570, 25570)):
+        # Its own port is bound, by the process that is to be stopped.
+        bound = frozenset((25565,))
+        test_app.world_hosting.machine = replace(machine, first_port=first, bound_ports=bound)
+        await put(test_app, world, "RUNNING", Wanted.PLAY)
+        assert (await root.post(world.path + "/queue/restart")).status == 202
+        assert (await hosting(root, world))["port"] == port
+
+
 @pytest.mark.parametrize("order", ["play", "restart"])
 async def test_start_after_another_order_meanwhile_is_checked_against_the_machine(
     test_app: TestApp, monkeypatch: pytest.MonkeyPatch, order: str
