@@ -6,7 +6,6 @@ import signal
 import stat
 import time
 import zipfile
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -16,25 +15,12 @@ import pytest
 from coalserver.core.commands.hosting import update_run
 from coalserver.domain.minecraft.hosting.hosted_world import Trouble, TroubleCode
 from coalserver.domain.minecraft.hosting.transitions import Run
-from coalserver.hosting.keeper_client import read_run
-from coalserver.hosting.processes import end_processes
 from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
-from tests.cli.test_world_orders import WAIT, Hosted
+from tests.cli.hosted import WAIT, Hosted
 from tests.hosting.zips import world_zip
-from tests.processes import CommandLine
 
 SAVE_NOT_FOUND = "There is no such saved game."
-
-
-@pytest.fixture
-def hosted(tmp_path: Path, line: CommandLine) -> Iterator[Hosted]:
-    machine = Hosted(tmp_path, line)
-    asyncio.run(machine.prepare())
-    yield machine
-    state = read_run(machine.files.run)
-    if state is not None:
-        asyncio.run(end_processes(state.members, term_seconds=0))
 
 
 @pytest.fixture

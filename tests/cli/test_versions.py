@@ -1,101 +1,77 @@
 """Commands about versions, executed offline and by a running server, against a local stand-in for lists and jars."""
 
+import asyncio
 import hashlib
-import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from coalserver.cli import main
 from tests.hosting.versions.jar_files import make_jar
+from tests.hosting.versions.stand_in import (
+    StandIn,
+    add_fabric,
+    add_mojang,
+    manifests,
+    run_stand_in_in_thread,
+)
 from tests.processes import CliResult, CommandLine, run_server
 
 JAR = make_jar(version={"id": "1.20.4", "java_version": 17}, files={"data": os.urandom(50_000)})
 SHA256, SHA1 = hashlib.sha256(JAR).hexdigest(), hashlib.sha1(JAR).hexdigest()
 
 
-class StandIn:
-    """A server of lists and jars in a thread. A held page sends half of its body, and the rest once released."""
+class HeldPage:
+    """A page that sends the first half of the jar, and the rest when it is released."""
 
     def __init__(self) -> None:
-        self.pages: dict[str, bytes] = {}
-        self.held: set[str] = set()
         self.half_sent, self.released = threading.Event(), threading.Event()
-        stand_in = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = stand_in.pages.get(self.path.partition("?")[0])
-                self.send_response(200 if body is not None else 404)
-                self.send_header("Content-Length", str(len(body or b"")))
-                self.end_headers()
-                if body is None or self.command == "HEAD":
-                    return
-                if self.path in stand_in.held:
-                    self.wfile.write(body[: len(body) // 2])
-                    self.wfile.flush()
-                    stand_in.half_sent.set()
-                    stand_in.released.wait(30)
-                    body = body[len(body) // 2 :]
-                self.wfile.write(body)
-
-            do_HEAD = do_GET  # noqa: N815
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def add_lists(self) -> None:
-        description = {
-            "downloads": {"server": {"sha1": SHA1, "size": len(JAR), "url": f"{self.url}/a.jar"}},
-            "javaVersion": {"majorVersion": 17},
-        }
-        entry = {"id": "1.20.4", "type": "release", "url": f"{self.url}/1.20.4.json"}
-        documents: dict[str, object] = {
-            "/mojang": {"latest": {}, "versions": [entry]},
-            "/1.20.4.json": description,
-            "/fabric/game": [{"version": "1.20.4", "stable": True}],
-            "/fabric/loader": [{"version": "0.16.9", "stable": True}],
-            "/fabric/installer": [{"version": "1.0.1", "stable": True}],
-        }
-        for path, document in documents.items():
-            self.pages[path] = json.dumps(document).encode()
-        self.pages["/fabric/loader/1.20.4/0.16.9/1.0.1/server/jar"] = JAR
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        lists = f"mojang={self.url}/mojang, fabric={self.url}/fabric, paper={self.url}/paper"
-        return ("--hosting-private-urls", "127.0.0.0/8", "--hosting-manifests", lists)
-
-    def close(self) -> None:
-        self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "HEAD":
+            return web.Response(body=JAR)
+        response = web.StreamResponse(headers={"Content-Length": str(len(JAR))})
+        await response.prepare(request)
+        await response.write(JAR[: len(JAR) // 2])
+        self.half_sent.set()
+        await asyncio.to_thread(self.released.wait, 30)
+        await response.write(JAR[len(JAR) // 2 :])
+        return response
 
 
 @pytest.fixture
 def stand_in() -> Iterator[StandIn]:
-    stand_in = StandIn()
-    stand_in.pages["/a.jar"] = JAR
-    stand_in.add_lists()
-    yield stand_in
-    stand_in.close()
+    with run_stand_in_in_thread() as stand_in:
+        stand_in.pages["/a.jar"] = JAR
+        add_mojang(stand_in, JAR)
+        add_fabric(stand_in, JAR)
+        yield stand_in
+
+
+@pytest.fixture
+def held(stand_in: StandIn) -> Iterator[HeldPage]:
+    """The page of a jar that is held."""
+    page = stand_in.pages["/a.jar"] = HeldPage()
+    yield page
+    page.released.set()
+
+
+def flags(stand_in: StandIn) -> tuple[str, ...]:
+    """Return the settings with which versions are fetched from a stand-in."""
+    lists = ", ".join(manifests(stand_in))
+    return ("--hosting-private-urls", "127.0.0.0/8", "--hosting-manifests", lists)
 
 
 @pytest.fixture
 def offline(line: CommandLine, stand_in: StandIn) -> CommandLine:
     """The command line without a server, which may fetch from the stand-in."""
-    return lambda *args: line(*args, *stand_in.flags)
+    return lambda *args: line(*args, *flags(stand_in))
 
 
 @pytest.fixture(params=["on the file", "by a server"])
@@ -104,10 +80,10 @@ def both(
 ) -> Iterator[CommandLine]:
     """The command line without a running server, and with one."""
     if request.param == "by a server":
-        with run_server(data, *stand_in.flags):
+        with run_server(data, *flags(stand_in)):
             yield line
     else:
-        yield lambda *args: line(*args, *stand_in.flags)
+        yield lambda *args: line(*args, *flags(stand_in))
 
 
 def names(line: CommandLine) -> list[tuple[str, str]]:
@@ -222,7 +198,7 @@ def test_jar_is_that_of_the_caller(data, line, stand_in, tmp_path, monkeypatch):
     """The server runs in another directory."""
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "own.jar").write_bytes(JAR)
-    with run_server(data, *stand_in.flags):
+    with run_server(data, *flags(stand_in)):
         monkeypatch.chdir(tmp_path / "here")
         assert line("version", "add", "x", "--jar", "own.jar", "--json").document["jar"] == SHA256
     assert (data / "hosting" / "versions" / f"{SHA256}.jar").read_bytes() == JAR
@@ -238,32 +214,29 @@ def parts(data: Path) -> list[str]:
     return [path.suffix for path in (data / "hosting" / "versions").iterdir()]
 
 
-def test_fetch_that_kill_interrupts_leaves_nothing_and_begins_anew(data, line, stand_in):
-    stand_in.held.add("/a.jar")
-    with run_server(data, *stand_in.flags) as server, ThreadPoolExecutor(1) as threads:
+def test_fetch_that_kill_interrupts_leaves_nothing_and_begins_anew(data, line, stand_in, held):
+    with run_server(data, *flags(stand_in)) as server, ThreadPoolExecutor(1) as threads:
         line("version", "add", "x", "--url", f"{stand_in.url}/a.jar")
         fetching = threads.submit(call, data, "version", "fetch", "x")
-        assert stand_in.half_sent.wait(30)
+        assert held.half_sent.wait(30)
         assert parts(data) == [".part"]
         (row,) = line("version", "list", "--json").document
         assert (row["fetched"], type(row["percent"])) == (False, int)
         server.stop(signal.SIGKILL)
         assert fetching.result() == 1
     assert parts(data) == [".part"]
-    stand_in.held.clear()
-    stand_in.released.set()
-    with run_server(data, *stand_in.flags):
+    held.released.set()
+    with run_server(data, *flags(stand_in)):
         assert parts(data) == []
         assert line("version", "fetch", "x", "--json").document["jar"] == SHA256
     assert parts(data) == [".jar"]
 
 
-def test_fetch_ends_with_the_server(data, line, stand_in):
-    stand_in.held.add("/a.jar")
-    with run_server(data, *stand_in.flags) as server, ThreadPoolExecutor(1) as threads:
+def test_fetch_ends_with_the_server(data, line, stand_in, held):
+    with run_server(data, *flags(stand_in)) as server, ThreadPoolExecutor(1) as threads:
         line("version", "add", "x", "--url", f"{stand_in.url}/a.jar")
         fetching = threads.submit(call, data, "version", "fetch", "x")
-        assert stand_in.half_sent.wait(30)
+        assert held.half_sent.wait(30)
         assert server.stop() == 0
         assert fetching.result() == 1
     assert parts(data) == []

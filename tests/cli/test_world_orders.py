@@ -4,74 +4,17 @@ import asyncio
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coalserver.cli.output import format_fields
 from coalserver.cli.world_orders import world_console
-from coalserver.domain.audit import COMMAND_LINE, AuditAction, AuditEntry
-from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld, Wanted
-from coalserver.domain.minecraft.world import World, WorldStatus
-from coalserver.hosting.keeper_client import read_run
-from coalserver.hosting.processes import end_processes
-from coalserver.server.admin import open_offline
-from coalserver.storage.data_directory import DataDirectory
-from tests.hosting.test_server_process import Machine
-from tests.processes import TIMEOUT_SECONDS, CliResult, CommandLine, command, environment
-
-WAIT = ("--wait", str(TIMEOUT_SECONDS))
-
-
-class Hosted(Machine):
-    """A machine with one hosted world and the command line."""
-
-    def __init__(self, folder: Path, line: CommandLine) -> None:
-        super().__init__(folder)
-        self._line = line
-
-    def __call__(self, *args: str) -> CliResult:
-        return self._line(*args, "--config", str(self.settings))
-
-    def key_of_world(self) -> str:
-        return str(self("world", "list", "--json").document["worlds"][0]["key"])
-
-    def refusal(self, *args: str) -> str:
-        """Return the sentence with which a command is refused, the same for people and programs."""
-        result = self(*args, "--json")
-        assert result.status == 1, result
-        people = self(*args)
-        assert people.status == 1 and str(result.document["error"]) in people.err
-        return str(result.document["error"])
-
-    async def read(self) -> tuple[World, HostedWorld, list[AuditEntry]]:
-        """Return the world, its run and the audit entries, while no server runs."""
-        home = DataDirectory(self.data)
-        with home.lock():
-            async with open_offline(self.config, home) as context:
-                state = context.core.state
-                world, hosted = state.get(World, self.world), state.get(HostedWorld, self.world)
-                assert world is not None and hosted is not None
-                return world, hosted, list(state.all(AuditEntry))
-
-    def actions(self) -> list[tuple[str, str]]:
-        return [
-            (str(entry.action), entry.subject)
-            for entry in asyncio.run(self.read())[2]
-            if entry.actor == COMMAND_LINE
-        ]
-
-
-@pytest.fixture
-def hosted(tmp_path: Path, line: CommandLine) -> Iterator[Hosted]:
-    machine = Hosted(tmp_path, line)
-    asyncio.run(machine.prepare())
-    yield machine
-    state = read_run(machine.files.run)
-    if state is not None:
-        asyncio.run(end_processes(state.members, term_seconds=0))
+from coalserver.domain.audit import AuditAction
+from coalserver.domain.minecraft.hosting.hosted_world import Wanted
+from coalserver.domain.minecraft.world import WorldStatus
+from tests.cli.hosted import WAIT, Hosted
+from tests.processes import TIMEOUT_SECONDS, CommandLine, command, environment
 
 
 def test_orders_are_waited_for(hosted: Hosted) -> None:

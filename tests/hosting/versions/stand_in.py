@@ -4,8 +4,10 @@ import asyncio
 import hashlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
@@ -96,6 +98,27 @@ async def run_stand_in() -> AsyncIterator[StandIn]:
         yield stand_in
     finally:
         await runner.cleanup()
+
+
+@contextmanager
+def run_stand_in_in_thread() -> Iterator[StandIn]:
+    """Run a stand-in in a thread, for tests that wait for other processes."""
+    started: Future[tuple[StandIn, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        ended = asyncio.Event()
+        async with run_stand_in() as stand_in:
+            started.set_result((stand_in, asyncio.get_running_loop(), ended))
+            await ended.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    stand_in, loop, ended = started.result(30)
+    try:
+        yield stand_in
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join()
 
 
 def make_fetcher(

@@ -1,0 +1,23 @@
+"""Fixtures of the command line."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from coalserver.hosting.keeper_client import read_run
+from coalserver.hosting.processes import end_processes
+from tests.cli.hosted import Hosted
+from tests.processes import CommandLine
+
+
+@pytest.fixture
+def hosted(tmp_path: Path, line: CommandLine) -> Iterator[Hosted]:
+    """A hosted world, whose processes end with the test."""
+    machine = Hosted(tmp_path, line)
+    asyncio.run(machine.prepare())
+    yield machine
+    state = read_run(machine.files.run)
+    if state is not None:
+        asyncio.run(end_processes(state.members, term_seconds=0))
