@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from coalserver.cli import main
 from coalserver.storage.sqlite.store import SqliteStore
@@ -12,6 +13,9 @@ from tests.apis.app import ClientFactory, TestApp, run_test_app
 from tests.processes import CliResult, CommandLine, run_server
 
 TESTS = Path(__file__).parent
+#: On a busy machine any example may take long, and so may making it up.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 #: Folders whose tests are marked `quick`: they start no process and no browser.
 QUICK_FOLDERS = frozenset(
     {"config", "core", "domain", "game", "games", "media", "observability", "security", "web"}

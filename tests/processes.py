@@ -13,7 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).parent.parent
 #: Seconds for a process to start, answer or exit on a busy machine.
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 90
 #: Many tests do more in a second than one player may.
 LIMITS = ("--limits-exempt", "127.0.0.0/8,::1")
 

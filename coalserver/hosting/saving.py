@@ -284,7 +284,12 @@ class SavingService:
         played = False
         try:
             await self.recovered(world_id)
-            played = await self._save_in_turn(world_id, kind, by)
+            try:
+                played = await self._save_in_turn(world_id, kind, by)
+            finally:
+                # Before the record: whoever sees the end of the save also sees the new number.
+                with suppress(OSError):
+                    await self._count(world_id)
             trouble = None
         except NoSpace as error:
             free, kept = str(error.free // MIB), str(error.kept // MIB)
@@ -300,7 +305,6 @@ class SavingService:
             # From the record on, another one can be accepted.
             self._jobs.pop(world_id, None)
             await self._core.execute(record_saved, **params)
-            await self._count(world_id)
 
     async def _save_in_turn(self, world_id: int, kind: SaveKind, by: int) -> bool:
         """Make a saved game as soon as it is its turn; return whether a player came meanwhile. Raises SaveError."""

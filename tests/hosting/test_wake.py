@@ -42,7 +42,7 @@ def login(name: str, rest: bytes = bytes(16)) -> bytes:
 
 async def exchange(port: int, sent: bytes, host: str = "127.0.0.1") -> bytes:
     """Send bytes and return everything that is answered."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         reader, writer = await asyncio.open_connection(host, port)
         writer.write(sent)
         try:

@@ -23,6 +23,7 @@ from coalserver.hosting.save_errors import failed
 from coalserver.hosting.saves import SavedGame, SavedGames, SaveKind
 from tests.hosting.fake_child import STYLES, is_torn
 from tests.hosting.worlds import Worlds
+from tests.processes import TIMEOUT_SECONDS
 
 
 async def saves(worlds: Worlds, world: int) -> list[SavedGame]:
@@ -288,25 +289,34 @@ async def test_two_saves_at_once_are_one(worlds: Worlds, held: Held) -> None:
     assert len(await saves(worlds, world)) == 1
 
 
-async def test_save_right_after_another_is_made(
+async def test_save_right_after_another_is_made(worlds: Worlds) -> None:
+    world = await worlds.add()
+    await worlds.play(world)
+    for _ in range(2):
+        assert await worlds.hosting.save(world, COMMAND_LINE) is Answer.ACCEPTED
+        await worlds.until(lambda: not worlds.hosted(world).saving)
+    assert len(await saves(worlds, world)) == 2
+
+
+async def test_end_of_a_save_is_not_seen_before_the_new_number(
     worlds: Worlds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = await worlds.add()
     await worlds.play(world)
-    service, go = worlds.hosting._saving, asyncio.Event()
+    await saves(worlds, world)
+    service, was_saving = worlds.hosting._saving, []
     count = service._count
 
-    async def slow_count(world_id: int) -> list[SavedGame]:
-        await go.wait()
-        return await count(world_id)
+    async def watched_count(world_id: int) -> list[SavedGame]:
+        found = await count(world_id)
+        was_saving.append(worlds.hosted(world).saving)
+        return found
 
-    await saves(worlds, world)
-    monkeypatch.setattr(service, "_count", slow_count)
-    for _ in range(2):
-        assert await worlds.hosting.save(world, COMMAND_LINE) is Answer.ACCEPTED
-        await worlds.until(lambda: not worlds.hosted(world).saving)
-    go.set()
-    assert len(await saves(worlds, world)) == 2
+    monkeypatch.setattr(service, "_count", watched_count)
+    await worlds.hosting.save(world, COMMAND_LINE)
+    await worlds.until(lambda: not worlds.hosted(world).saving)
+    assert worlds.hosting.figures(world).saved_games == 1
+    assert was_saving == [True]
 
 
 async def test_one_world_is_saved_at_a_time(worlds: Worlds, held: Held) -> None:
@@ -493,7 +503,7 @@ async def test_nightly_save_is_made_of_worlds_that_were_played(
         await worlds.play(world)
     await worlds.until(lambda: worlds.hosted(played).played_since_save)
     worlds.clock_ahead += 86_400
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while not await saves(worlds, played):
             await asyncio.sleep(0.05)
     [saved] = await saves(worlds, played)
@@ -543,7 +553,7 @@ async def test_play_is_refused_during_a_restore(
     go, real = threading.Event(), saving.restore
 
     def restore(*args: Any, **kwargs: Any) -> Any:
-        go.wait(20)
+        go.wait(TIMEOUT_SECONDS)
         return real(*args, **kwargs)
 
     monkeypatch.setattr(saving, "restore", restore)

@@ -17,6 +17,7 @@ from coalserver.hosting.versions.java import (
     parse_version,
     require_java,
 )
+from tests.processes import TIMEOUT_SECONDS
 
 
 def make_program(path, answer='openjdk version "17.0.15" 2025-04-15', script=""):
@@ -172,7 +173,7 @@ async def test_program_that_does_not_answer_is_ended(tmp_path):
     assert await ask_version(program, 2) is None
     # The child is ended with its parent; it may be a zombie until init has reaped it.
     stat = Path(f"/proc/{int(pid_file.read_text())}/stat")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in "ZX":
             await asyncio.sleep(0.01)
 
