@@ -22,15 +22,16 @@ def make_jar(
     files: dict[str, bytes] | None = None,
     compression: int = zipfile.ZIP_DEFLATED,
 ) -> bytes:
-    """Return a jar with a main class, and with version.json if `version` is given."""
+    """Return a jar with a main class, and with version.json if `version` is given. It is the same at any time."""
+    members: dict[str, str | bytes] = {
+        "META-INF/MANIFEST.MF": manifest or MANIFEST.format(main),
+        f"{main.replace('.', '/')}.class": class_file(java),
+    }
+    if version is not None:
+        members["version.json"] = version if isinstance(version, bytes) else json.dumps(version)
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", compression) as jar:
-        jar.writestr("META-INF/MANIFEST.MF", manifest or MANIFEST.format(main))
-        jar.writestr(f"{main.replace('.', '/')}.class", class_file(java))
-        if version is not None:
-            jar.writestr(
-                "version.json", version if isinstance(version, bytes) else json.dumps(version)
-            )
-        for name, data in (files or {}).items():
-            jar.writestr(name, data)
+    with zipfile.ZipFile(content, "w") as jar:
+        for name, data in [*members.items(), *(files or {}).items()]:
+            # Without the time of now: the hash of a jar is part of a test's name.
+            jar.writestr(zipfile.ZipInfo(name), data, compression)
     return content.getvalue()

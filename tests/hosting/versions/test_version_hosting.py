@@ -183,8 +183,10 @@ async def test_name_is_taken_once(managed):
 
 
 @pytest.mark.parametrize(
-    ("sha1", "sha256"), [("0" * 40, ""), ("", "0" * 64), ("0" * 40, hashlib.sha256(JAR).hexdigest())]
-)  # fmt: skip
+    ("sha1", "sha256"),
+    [("0" * 40, ""), ("", "0" * 64), ("0" * 40, hashlib.sha256(JAR).hexdigest())],
+    ids=["sha1", "sha256", "one of both"],
+)
 async def test_jar_with_a_wrong_hash_is_not_kept(managed, sha1, sha256):
     await managed.add(sha1=sha1, sha256=sha256)
     code, text = await refused(managed.fetch())
