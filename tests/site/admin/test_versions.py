@@ -113,7 +113,7 @@ async def test_version_by_address_is_added_fetched_and_removed(test_app, root, s
     assert (answer.status, answer.headers["Location"]) == (302, f"{PATH}?done=added")
     assert stored(test_app).sha256 == SHA256
     page = words(await root.get(f"{PATH}?done=added"))
-    assert "Version added" in page and "1.20.4 Address" in page and "Not fetched yet" in page
+    assert "Version added" in page and "1.20.4 Address" in page and "Not downloaded yet" in page
     answer = await submit(root, f"{PATH}/1.20.4/fetch", PATH)
     assert (answer.status, answer.headers["Location"]) == (302, f"{PATH}?done=fetching")
     await wait_until(lambda: stored(test_app).jar and len(done(test_app)) == 2)
