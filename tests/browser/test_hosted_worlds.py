@@ -26,6 +26,14 @@ SHOWN_LINES = """() => [...document.querySelectorAll(".console-line")].map((line
     Number(line.dataset.number), line.querySelector(".console-text").textContent,
 ])"""
 
+#: Whether lines are cut off, and whether the last of them is within the box.
+CUT_AND_END_SHOWN = """(box) => {
+    const text = document.createRange();
+    text.selectNodeContents(box);
+    const end = text.getBoundingClientRect().bottom;
+    return [box.scrollHeight > box.clientHeight, end <= box.getBoundingClientRect().bottom + 1];
+}"""
+
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def machine(tmp_path: Path) -> AsyncIterator[Machine]:
@@ -153,6 +161,19 @@ async def test_overview_shows_activity_and_lag_without_a_reload(visit, server, m
     await expect(latest.get_by_role("listitem").first).to_contain_text("good evening")
     await expect(latest.get_by_role("listitem").last).to_contain_text("Steve joined")
     assert await ann.is_same_page()
+
+
+async def test_the_last_lines_of_a_crash_are_in_view(visit, server, machine):
+    root = await open_as_admin(visit, f"/admin/servers/{machine.world}/console", **PHONE)
+    assert machine.order("play") == 202
+    await root.expect_text("world-status", "Running")
+    await tell(root, "fake flood 30 100")
+    await tell(root, "fake crash")
+    await root.expect_text("world-status", re.compile("Starts again"))
+    await root.page.goto(f"{server.url}/servers/{machine.world}")
+    lines = root.page.get_by_role("group", name="Last lines of the console")
+    await expect(lines).to_contain_text("This crash report has been saved to")
+    assert await lines.evaluate(CUT_AND_END_SHOWN) == [True, True]
 
 
 async def test_overview_of_an_archived_world_leads_to_the_home_page(visit, server, machine):
