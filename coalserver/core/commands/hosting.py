@@ -238,7 +238,8 @@ def _choose_port(uow: UnitOfWork, run: Run, facts: MachineFacts) -> int:
         if fixed in held or (fixed in facts.bound_ports and fixed != own):
             refuse(RefusalCode.PORT_TAKEN, port=str(fixed))
         return fixed
-    if own is not None:
+    # The range may have been set since the last start.
+    if own is not None and facts.first_port <= own <= facts.last_port:
         return own
     others = (world for world in uow.find(World, "active", "") if world.id != run.world.id)
     fixed_elsewhere = {effective_properties(other.properties)[PORT] for other in others}
