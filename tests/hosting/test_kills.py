@@ -248,7 +248,7 @@ async def test_running(box: KillMachine, killed: tuple[str, ...]) -> None:
 async def test_stopping(box: KillMachine, killed: tuple[str, ...], order: str) -> None:
     await box.prepare("--hang-on-stop")
     # Without a kill the stop takes so long.
-    with box.serve("--hosting-stop-seconds", "20"):
+    with box.serve("--hosting-stop-seconds", "5"):
         box.start()
         assert box.order(order) == 202
         box.wait_for_text("Stopping the server")
