@@ -257,7 +257,7 @@ def test_keeper_runs_from_its_file_without_current_bytecode(bytecode, monkeypatc
     if fault == "missing":
         bytecode.unlink()
     elif fault == "no cache":
-        monkeypatch.setattr(keeper.__spec__, "cached", None)
+        monkeypatch.setattr(keeper, "__spec__", None)
     else:
         changed = {
             "cut": content[:10], "other python": b"\0" * 4 + content[4:], "hash": content[:4] + b"\1" + content[5:],

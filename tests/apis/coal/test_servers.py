@@ -116,7 +116,7 @@ async def test_changes_by_an_admin_are_audited(test_app: TestApp):
     created = await root.post("/api/v1/servers", {"name": "Brave", "gce": True})
     path = "/api/v1/servers/" + created.json["key"]
     await root.post(path, {"name": "New"})
-    await root.post(path + "/properties", {"motd": "Hello", "pvp": False})
+    await root.post(path + "/properties", {"motd": "Hello", "pvp": False, "eula_agree": True})
     (world,) = test_app.core.query(active_worlds)
     await make_startable(test_app.core, world.id)
     await root.post(path + "/queue/play")
@@ -127,7 +127,8 @@ async def test_changes_by_an_admin_are_audited(test_app: TestApp):
     assert [(str(entry.action), entry.subject, entry.detail) for entry in reversed(found)] == [
         ("world_added", "Brave", ""),
         ("world_renamed", "Brave", "New"),
-        ("properties_set", "New", "motd, pvp"),
+        ("eula_agreed", "New", ""),
+        ("properties_set", "New", "motd, pvp, eula_agree"),
         ("world_played", "New", ""),
         ("world_paused", "New", ""),
     ]
