@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from coalserver.hosting.keeper_client import KeeperError, KeeperGone
-from coalserver.hosting.save_errors import SaveError, SaveFailed
+from coalserver.hosting.save_errors import SaveError, SaveFailed, WorldKilled
 
 T = TypeVar("T")
 
@@ -51,7 +51,8 @@ async def saving_off(console: Console, copy: Callable[[], Awaitable[T]]) -> T:
     """Let the world write everything, keep it from saving while `copy` runs, and return its result (steps 2 to 6).
 
     Whatever happens, also if the caller is cancelled, `save-on` is sent; where that fails the mark stays. Raises
-    SaveFailed, and what `copy` raises.
+    SaveFailed, also for a world that has ended meanwhile and may have written while it was copied, and what `copy`
+    raises.
     """
     try:
         await console.mark(SAVE_OFF_MARK, True)
@@ -59,9 +60,14 @@ async def saving_off(console: Console, copy: Callable[[], Awaitable[T]]) -> T:
         raise SaveFailed(_text(error)) from error
     try:
         await _flush(console)
-        return await copy()
-    finally:
+        result = await copy()
+    except BaseException:
         await _complete(_save_on(console))
+        raise
+    reason = await _complete(_save_on(console))
+    if reason:
+        raise SaveFailed(reason)
+    return result
 
 
 async def _flush(console: Console) -> None:
@@ -79,16 +85,21 @@ async def _flush(console: Console) -> None:
         raise SaveFailed("the game could not save the world")
 
 
-async def _save_on(console: Console) -> None:
+async def _save_on(console: Console) -> str:
+    """Switch saving on again. Returns why the copy cannot be trusted, or an empty text."""
     try:
         await console.send("save-on")
         await console.mark(SAVE_OFF_MARK, False)
+    except WorldKilled:
+        log.warning("Saving was not switched on again: the world was killed.")
     except CONSOLE_ERRORS as error:
         log.warning("Saving could not be switched on again, since the world is gone: %s", error)
+        return _text(error)
+    return ""
 
 
-async def _complete(work: Awaitable[None]) -> None:
-    """Await work to its end although this task is cancelled meanwhile."""
+async def _complete(work: Awaitable[T]) -> T:
+    """Await work to its end although this task is cancelled meanwhile, and return its result."""
     task = asyncio.ensure_future(work)
     cancelled = False
     while not task.done():
@@ -100,6 +111,7 @@ async def _complete(work: Awaitable[None]) -> None:
             cancelled = True
     if cancelled:
         raise asyncio.CancelledError
+    return task.result()
 
 
 def _text(error: Exception) -> str:

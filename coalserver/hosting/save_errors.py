@@ -14,6 +14,10 @@ class SaveFailed(SaveError):
     """The cause, without a full stop, as the sentence of the trouble `save_failed` ends with it."""
 
 
+class WorldKilled(SaveFailed):
+    """The world has ended by SIGKILL: it has written nothing since its saving was switched off."""
+
+
 class NoSpace(SaveError):
     """Less space is free than is needed. All sizes are in bytes."""
 

@@ -5,7 +5,7 @@ import re
 from collections import deque
 
 from coalserver.hosting.keeper_client import KeeperError, KeeperGone
-from coalserver.hosting.save_errors import SaveFailed
+from coalserver.hosting.save_errors import SaveFailed, WorldKilled
 from coalserver.hosting.segments import ConsoleLine, ConsoleReader
 from coalserver.hosting.world_process import MAX_SEARCHED, WorldProcess
 
@@ -39,7 +39,8 @@ class WorldConsole:
         # Lines that are on disk already cannot be an answer, even if they are taken in later.
         self._after = await asyncio.to_thread(self._reader.last_number)
         if self._process.ended or not await self._process.write(text):
-            raise SaveFailed(GONE)
+            exit = self._process.state.exit
+            raise WorldKilled(GONE) if exit and exit.signal == "SIGKILL" else SaveFailed(GONE)
 
     async def wait_for(self, pattern: re.Pattern[str], seconds: float) -> str | None:
         loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ from coalserver.hosting.save_commands import (
     SAVING_IS_OFF,
     saving_off,
 )
-from coalserver.hosting.save_errors import SaveFailed
+from coalserver.hosting.save_errors import SaveFailed, WorldKilled
 from coalserver.hosting.saves import SavedGames, SaveKind, SaveRequest, save_world
 from tests.hosting.zips import make_server
 
@@ -114,11 +114,20 @@ async def test_failed_copy_switches_saving_on_again():
     assert console.calls == ALL
 
 
-async def test_mark_stays_where_saving_cannot_be_switched_on(caplog):
+async def test_copy_of_a_world_that_has_ended_meanwhile_is_not_trusted(caplog):
+    """It may have written while it was copied, since it saves when it ends."""
     console = FakeConsole(save_on=KeeperGone())
-    assert await saving_off(console, copy_nothing) == "copied"
+    with pytest.raises(SaveFailed):
+        await saving_off(console, copy_nothing)
     assert console.calls == ALL[:4]
     assert "could not be switched on" in caplog.text
+
+
+async def test_copy_of_a_world_that_was_killed_meanwhile_counts(caplog):
+    console = FakeConsole(save_on=WorldKilled("the world has ended"))
+    assert await saving_off(console, copy_nothing) == "copied"
+    assert console.calls == ALL[:4]
+    assert "was killed" in caplog.text
 
 
 async def test_cancelled_save_switches_saving_on_again():
