@@ -528,6 +528,13 @@ class WorldTask:
             await self._wait(min(left, self._context.options.look_seconds))
 
     async def _become_ready(self, process: WorldProcess) -> None:
+        run = await self._record_ready(process)
+        self._pinged_at = self._now
+        self._context.wake_all()
+        log.info("World %d is ready", self.world_id)
+        await self._send_first_commands(run, process)
+
+    async def _record_ready(self, process: WorldProcess) -> Run:
         run = self._run
         self._port_retried = False
         address = await self._context.address(run.hosted.port or 0)
@@ -536,11 +543,7 @@ class WorldTask:
         def transition(run: Run, now: float) -> Run:
             return transitions.ready(transitions.started_as(run, minecraft), address, now)
 
-        run = await self._update(transition)
-        self._pinged_at = self._now
-        self._context.wake_all()
-        log.info("World %d is ready", self.world_id)
-        await self._send_first_commands(run, process)
+        return await self._update(transition)
 
     async def _send_first_commands(self, run: Run, process: WorldProcess) -> None:
         """Send what the file of properties cannot say: operators and the allow list once, game rules each time."""
@@ -719,6 +722,9 @@ class WorldTask:
 
     async def _record_end(self, process: WorldProcess, *, as_crash: bool) -> None:
         run, seen = self._run, process.seen
+        if run.status is WorldStatus.LOADED and seen.ready:
+            # It has ended before that was recorded.
+            run = await self._record_ready(process)
         if seen.played:
             seen.played = False
             run = await self._update(lambda run, _: transitions.played(run))

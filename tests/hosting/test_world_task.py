@@ -16,6 +16,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import Wanted, pending_pro
 from coalserver.domain.minecraft.hosting.properties_file import read_properties
 from coalserver.domain.minecraft.hosting.transitions import Answer
 from coalserver.hosting import machine
+from coalserver.hosting.world_task import WorldTask
 from tests.hosting.worlds import Worlds
 
 #: The ladder in a hurry, for children that ignore its steps.
@@ -252,6 +253,23 @@ async def test_crashed_world_starts_again(worlds: Worlds, action: str) -> None:
     await worlds.until(lambda: worlds.hosted(world).run_id != first)
     await worlds.wait_for(world, "running")
     assert len(worlds.hosted(world).crashes) == 1
+
+
+async def test_end_right_after_the_ready_line_is_a_crash(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def look_on(task: WorldTask, *_: object) -> None:
+        await task._wait(0.05)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WorldTask, "_attend_start", look_on)
+        world = await worlds.add()
+        await worlds.order(world, "play")
+        await worlds.wait_for_text(world, "Done (")
+        os.kill(worlds.child(world), signal.SIGKILL)
+        await worlds.until(lambda: worlds.hosted(world).crashes)
+    await worlds.wait_for(world, "running")
+    assert worlds.trouble(world) is None
 
 
 async def test_world_that_crashes_for_ever_stays_down(worlds: Worlds) -> None:
