@@ -66,6 +66,16 @@ def test_hosted_world_has_the_given_values(line, data, versions):
     assert audit(data)[1:] == [("world_added", ""), ("eula_agreed", "")]
 
 
+def test_names_among_the_values_of_a_new_world_are_set(line, data, versions):
+    values = ("--set", "public=yes", "--set", "short_name=mine", "--set", "name=Mine")
+    assert line("world", "add", "Ours", "--hosted", *values).status == 0
+    found = line("world", "set", "mine", "pvp=true", "--json").document
+    assert found.items() >= {"name": "Mine", "short_name": "mine", "public": True}.items()
+    assert [action for action, _ in audit(data)[1:]] == [
+        "world_added", "short_name_set", "world_renamed", "world_made_public", "properties_set",
+    ]  # fmt: skip
+
+
 def test_running_server_sets_values_too(line, data, versions):
     line(*ADD)
     with run_server(data):

@@ -40,6 +40,7 @@ def create_hosted_world(
     world, _ = create_world_with_agent(uow, name=name, hosted=True, short_name=short_name)
     record_audit_entry(uow, actor=actor, action=AuditAction.WORLD_ADDED, subject=world.name)
     _check_names(changes)
+    rename_world(uow, actor=actor, world_id=world.id, changes=changes)
     _apply(uow, actor, world.id, changes)
     return get_world(uow, world.id)
 
