@@ -17,7 +17,7 @@ from coalserver.hosting.low_priority import Progress
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.restores import restore
 from coalserver.hosting.save_errors import SaveError
-from coalserver.hosting.saves import SAVES, SERVER, SIDECAR, SavedGames
+from coalserver.hosting.saves import SAVES, SIDECAR, SavedGames
 from coalserver.hosting.world_files import WorldFiles
 from coalserver.hosting.world_user import find_user
 from coalserver.media.files import sync_directory
@@ -73,7 +73,8 @@ def _restore_saves(home: DataDirectory, options: HostingOptions, marker: Path) -
     user = find_user(options)
     for world in map(int, json.loads(marker.read_bytes())):
         files, source = WorldFiles(options.folder, world), WorldFiles(home.hosting, world)
-        has_files = (files.folder / SERVER).exists()
+        # An interrupted attempt leaves the folder empty.
+        has_files = files.server.is_dir() and any(files.server.iterdir())
         files.create(user)
         games = SavedGames(files.folder)
         if source.folder != files.folder:
@@ -81,7 +82,7 @@ def _restore_saves(home: DataDirectory, options: HostingOptions, marker: Path) -
         newest = games.newest()
         if newest is None or has_files:
             continue
-        (files.folder / SERVER).rmdir()
+        files.server.rmdir()
         try:
             restore(games, newest.id, Progress(), disk_free=0, owner=user)
         except SaveError as error:
@@ -91,7 +92,7 @@ def _restore_saves(home: DataDirectory, options: HostingOptions, marker: Path) -
 
 
 def _move(source: Path, target: Path) -> None:
-    """Copy the files of a folder to another file system, then delete them."""
+    """Move the files of a folder, also to another file system."""
     if not source.is_dir():
         return
     target.mkdir(mode=0o700, exist_ok=True)

@@ -14,6 +14,7 @@ from coalserver.domain.minecraft.world import WorldStatus
 from coalserver.hosting.low_priority import Progress
 from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.saves import SavedGames, SaveKind, SaveRequest
+from coalserver.hosting.world_files import WorldFiles
 from coalserver.server import world_backups
 from coalserver.server.admin import AdminContext, open_offline
 from coalserver.server.app import build_backup_service
@@ -109,6 +110,20 @@ async def test_newest_saved_game_comes_back_on_an_empty_machine(
     (games.server / "world" / "house").write_bytes(b"newer")
     await restore_worlds(other, options)
     assert (games.server / "world" / "house").read_bytes() == b"newer"
+
+
+async def test_interrupted_restore_of_a_world_is_done_again(home: DataDirectory, tmp_path: Path):
+    file = tmp_path / "backup.tar"
+    world = await make_backup(home, file)
+    other = DataDirectory(tmp_path / "other")
+    options = options_of(other)
+    files = WorldFiles(options.folder, world)
+    with other.lock_or_leave_nothing():
+        await backups.restore(other, file)
+    # So far the first attempt came.
+    files.create(None)
+    await restore_worlds(other, options)
+    assert (files.server / "world" / "house").read_bytes() == b"new"
 
 
 async def test_restore_leaves_the_files_of_a_world(home: DataDirectory, tmp_path: Path):
