@@ -111,7 +111,8 @@ class Connection(RequestHandler):
             return
         peer = self.peername
         address = unmapped(peer[0]) if isinstance(peer, tuple) else ""
-        if not is_in(address, server.unlimited):
+        # The peer of a Unix socket has no address.
+        if address and not is_in(address, server.unlimited):
             self._network = limited_network(address)
             server.held[self._network] += 1
         refusal = server.find_refusal(self._network)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -158,4 +159,22 @@ async def test_connection_without_a_request_does_not_delay_the_stop(
             assert await reader.read() == b""
     finally:
         writer.close()
+        await runner.cleanup()
+
+
+@RUNNERS
+async def test_connections_without_an_address_leave_nothing_counted(
+    runner_class: type[ConnectionRunner], tmp_path: Path
+) -> None:
+    runner = runner_class(web.Application(), access_log=None, max_connections=6)
+    await runner.setup()
+    path = str(tmp_path / "socket")
+    await web.UnixSite(runner, path).start()
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(GET)
+        assert (await reader.read()).startswith(b"HTTP/1.1 404")
+        writer.close()
+        assert not runner.server.held
+    finally:
         await runner.cleanup()
