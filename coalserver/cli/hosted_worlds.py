@@ -13,10 +13,11 @@ from coalserver.cli.world_orders import hosted_world_by_key
 from coalserver.cli.world_values import read_values, wrong_values_named
 from coalserver.cli.worlds import key_argument, opaque_keys
 from coalserver.core.commands.hosted_worlds import edit_hosted_world
-from coalserver.core.queries.hosted_worlds import FURTHER, editable_values
+from coalserver.core.queries.hosted_worlds import editable_values
 from coalserver.core.queries.hosting import describe_run, get_run
 from coalserver.domain.audit import COMMAND_LINE
 from coalserver.domain.minecraft.hosting.hosted_world import pending_properties
+from coalserver.domain.minecraft.hosting.properties_file import FURTHER
 from coalserver.domain.minecraft.property_values import property_text
 from coalserver.domain.minecraft.server_properties import EULA
 from coalserver.domain.minecraft.world import World

@@ -10,7 +10,8 @@ from coalserver.cli.options import Group
 from coalserver.cli.output import format_fields
 from coalserver.core.queries.hosting import get_settings
 from coalserver.domain.audit import COMMAND_LINE
-from coalserver.domain.minecraft.hosting.settings import setting_text, shown_settings
+from coalserver.domain.minecraft.hosting.settings import shown_settings
+from coalserver.domain.minecraft.property_values import property_text
 from coalserver.server.admin import AdminContext
 
 
@@ -31,7 +32,7 @@ class Assignment(click.ParamType[tuple[str, str]]):
 
 
 def _format_settings(values: Mapping[str, Any]) -> str:
-    return format_fields({name: setting_text(value) for name, value in values.items()})
+    return format_fields({name: property_text(value) for name, value in values.items()})
 
 
 @click.group("hosting", cls=Group)

@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -234,15 +234,9 @@ def _format_download(result: Mapping[str, Any]) -> str:
 async def world_download(context: AdminContext, *, key: str, save: str | None) -> Any:
     """Write a saved game of a world to a new file."""
     world = hosted_world_by_key(context, key)
-    save_id = save if save is not None else _newest(await context.hosting.saves(world.id))
+    save_id = save if save is not None else (await context.hosting.get_save(world.id)).id
     path = await context.hosting.download_save(world.id, save_id, COMMAND_LINE)
     return {"path": str(path), "save": save_id}
-
-
-def _newest(saves: Sequence[ShownSave]) -> str:
-    if not saves:
-        raise DomainError(ErrorCode.SAVE_NOT_FOUND)
-    return saves[0].id
 
 
 @click.command("upload", cls=AdminCommand, format=format_fields)

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from coalserver.cli.output import error_message
 from coalserver.config.schema import suggestion
 from coalserver.core.commands.hosted_worlds import OTHER_NAMES
-from coalserver.core.queries.hosted_worlds import FURTHER
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.hosting.properties_file import FURTHER
 from coalserver.domain.minecraft.property_values import (
     allowed_values,
     parse_boolean,

@@ -19,6 +19,7 @@ from coalserver.core.commands.hosting import (
     end_delete,
     give_order,
     refuse,
+    refused,
     stop_all_worlds,
 )
 from coalserver.core.commands.hosting_settings import check_name_free, configure_hosting
@@ -36,7 +37,7 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.crash import Crash, ShownLine
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
-from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.settings import SettingBounds, parse_settings
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order, Run, answer_to
 from coalserver.domain.minecraft.hosting.version import Version, VersionKind, validate_name
@@ -148,9 +149,10 @@ class Hosting:
         return answer
 
     async def delete_world(self, world_id: int, actor: int) -> None:
-        """Delete a hosted world at rest, its files and its saved games; returns when they are gone.
+        """Delete a hosted world at rest, its files and its saved games.
 
-        A deletion that is interrupted is finished at the next start. Raises what `begin_delete` raises.
+        Returns when they are gone, or cannot be deleted now, which is logged. A deletion that fails or is interrupted
+        is tried again at the next start. Raises what `begin_delete` raises.
         """
         await self._core.execute(begin_delete, world_id=world_id, actor=actor)
         await asyncio.shield(self.start_deletion(world_id))
@@ -238,6 +240,13 @@ class Hosting:
         self._core.query(get_run, world_id=world_id)
         return []
 
+    async def get_save(self, world_id: int, save_id: str | None = None) -> ShownSave:
+        """Return a saved game, or the newest one. Raises SAVE_NOT_FOUND."""
+        for save in await self.saves(world_id):
+            if save_id is None or save.id == save_id:
+                return save
+        raise DomainError(ErrorCode.SAVE_NOT_FOUND)
+
     async def download_save(self, world_id: int, save_id: str, actor: int) -> Path:
         """Return the zip file of a saved game, and record the download in the audit log."""
         self._no_save(world_id)
@@ -251,7 +260,7 @@ class Hosting:
         pinned: bool | None = None,
         note: str | None = None,
     ) -> ShownSave:
-        """Change what is known of a saved game; a note has at most 100 characters. Raises INVALID_REQUEST."""
+        """Change what is known of a saved game. Raises INVALID_REQUEST for a note above MAX_NOTE_LENGTH."""
         self._no_save(world_id)
 
     async def remove_save(self, world_id: int, save_id: str, actor: int) -> None:
@@ -271,9 +280,7 @@ class Hosting:
         """Return the refusal of an upload for which the disk has no room. Raises WORLD_NOT_FOUND."""
         facts = await self.facts(self._core.query(get_run, world_id=world_id), starts=False)
         kept = self._core.query(get_settings).disk_free
-        values = (("free", str(facts.disk_free)), ("kept", str(kept)))
-        refusal = RefusedOrder(RefusalCode.DISK, values)
-        return DomainError(ErrorCode.ORDER_REFUSED, refusal=refusal)
+        return refused(RefusalCode.DISK, free=str(facts.disk_free), kept=str(kept))
 
     async def upload_save(self, world_id: int, path: Path, actor: int) -> ShownSave:
         """Make a saved game of an uploaded zip file at `upload_path`.

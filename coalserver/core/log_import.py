@@ -15,7 +15,7 @@ from coalserver.core.engine import Core
 from coalserver.core.ingest import last_line_before_start
 from coalserver.core.ports import LineQuery, PageKey
 from coalserver.domain.minecraft.history import LogLine
-from coalserver.domain.minecraft.log.header import COLOR_CODES, parse_header
+from coalserver.domain.minecraft.log.header import parse_header, strip_colors
 from coalserver.domain.minecraft.log.parser import ParsedLine, join_chats, line_identity
 
 #: Lines of the history that are read at once.
@@ -156,7 +156,7 @@ def _text_of(line: LogLine) -> str:
     """Return the text of a stored line after its header, as the parser has it."""
     header = parse_header(line.line.lstrip("\0\ufffd"))
     text = line.line if header is None else header.text
-    return _normalised(COLOR_CODES.sub("", text) if "§" in text else text)
+    return _normalised(strip_colors(text))
 
 
 def _normalised(text: str) -> str:

@@ -111,7 +111,7 @@ class ErrorCode(StrEnum):
     #: The configuration defines the version.
     VERSION_CONFIGURED = "version_configured"
     SAVE_NOT_FOUND = "save_not_found"
-    #: `text`: the sentence for an uploaded archive that is not safe or no world.
+    #: `text`: the sentence for an uploaded archive that is unsafe or holds no world.
     ARCHIVE_REFUSED = "archive_refused"
 
 

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from coalserver.domain.minecraft.hosting.hosted_world import MAX_NOTE_LENGTH
 from coalserver.hosting.archives import Archive, Limits, open_archive
 from coalserver.hosting.disk import check_space, measure
 from coalserver.hosting.level import InvalidLevel, LevelFacts, read_level
@@ -39,7 +40,6 @@ log = logging.getLogger(__name__)
 SERVER, SAVES = "server", "saves"
 #: Ends of names: an archive, what is known of it, and what is being written.
 ZIP, SIDECAR, PART = ".zip", ".json", ".part"
-MAX_NOTE_LENGTH = 100
 MAX_SIDECAR_BYTES = 16_384
 STAMP = "%Y%m%dT%H%M%SZ"
 #: Folder of an uploaded world whose own name cannot be used.

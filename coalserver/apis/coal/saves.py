@@ -11,7 +11,7 @@ from coalserver.apis.coal.render import JsonObject, render_time
 from coalserver.apis.coal.servers import SERVER_PATH
 from coalserver.core.hosting import Hosting, ShownSave
 from coalserver.core.queries.hosting import get_settings
-from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.hosting.hosted_world import MAX_NOTE_LENGTH
 from coalserver.domain.minecraft.slugs import file_stems
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
@@ -22,7 +22,6 @@ from coalserver.web.uploads import DISK_FULL, save_upload
 
 SAVES = SERVER_PATH + "/saves"
 SAVE_PATH = SAVES + "/{save}"
-MAX_NOTE_LENGTH = 100
 UNSUPPORTED_UPLOAD = "The body must be a multipart form with the field file."
 ZIP = "application/zip"
 
@@ -69,11 +68,9 @@ async def download_save(ctx: RequestContext) -> web.StreamResponse:
         "X-Content-Type-Options": "nosniff",
     }
     if ctx.request.method == "HEAD":
-        for save in await hosting.saves(world.id):
-            if save.id == save_id:
-                lengths = {"Content-Length": str(save.size), "Accept-Ranges": "bytes"}
-                return web.StreamResponse(headers={**headers, **lengths})
-        raise DomainError(ErrorCode.SAVE_NOT_FOUND)
+        size = (await hosting.get_save(world.id, save_id)).size
+        lengths = {"Content-Length": str(size), "Accept-Ranges": "bytes"}
+        return web.StreamResponse(headers={**headers, **lengths})
     path = await hosting.download_save(world.id, save_id, ctx.caller.account_id)
     return web.FileResponse(path, headers=headers)
 

@@ -1,6 +1,5 @@
 """Metrics of hosted worlds for Prometheus (hosting.md, 8). See README.md in this folder."""
 
-import hmac
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from aiohttp import web
 from coalserver.core.hosting import Hosting
 from coalserver.core.queries.metrics import WorldMetrics, world_metrics
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.text import constant_time_equals
 from coalserver.observability.metrics import CONTENT_TYPE, Family, render_metrics
 from coalserver.security.opaque_keys import SERVER, OpaqueKeys
 from coalserver.web.addresses import unmapped
@@ -92,7 +92,7 @@ def _check_may_read(ctx: RequestContext) -> None:
     if not token:
         raise DomainError(ErrorCode.TOKEN_REQUIRED)
     limit_key = f"metrics {ctx.network}"
-    if not hmac.compare_digest(token.encode("utf-8", "replace"), expected.encode()):
+    if not constant_time_equals(token, expected):
         ctx.app.failure_limiter.record_and_raise(
             limit_key, error=DomainError(ErrorCode.INVALID_TOKEN)
         )

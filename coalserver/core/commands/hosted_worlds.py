@@ -15,11 +15,12 @@ from coalserver.core.commands.hosting_settings import (
     set_wake_on_connect,
 )
 from coalserver.core.commands.worlds import update_world
-from coalserver.core.queries.hosted_worlds import FURTHER, editable_values
+from coalserver.core.queries.hosted_worlds import editable_values
 from coalserver.core.queries.worlds import get_world
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.hosting.properties_file import FURTHER
 from coalserver.domain.minecraft.server_properties import EULA, PROPERTIES, PropertyValue
 from coalserver.domain.minecraft.world import World
 

@@ -28,6 +28,7 @@ from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.hosting.events import HostedWorldChanged
 from coalserver.domain.minecraft.hosting.hosted_world import (
     AT_REST,
+    SAVABLE,
     HostedWorld,
     Trouble,
     Wanted,
@@ -266,9 +267,15 @@ def _check_may(uow: UnitOfWork, run: Run, order: Order, actor: int) -> None:
         check_admin(uow, actor)
 
 
+def refused(code: RefusalCode, **values: str) -> DomainError:
+    """Return ORDER_REFUSED with the sentence of a code."""
+    refusal = RefusedOrder(code, tuple(values.items()))
+    return DomainError(ErrorCode.ORDER_REFUSED, refusal=refusal)
+
+
 def refuse(code: RefusalCode, **values: str) -> NoReturn:
     """Raise ORDER_REFUSED with the sentence of a code."""
-    raise DomainError(ErrorCode.ORDER_REFUSED, refusal=RefusedOrder(code, tuple(values.items())))
+    raise refused(code, **values)
 
 
 def update_run(uow: UnitOfWork, *, world_id: int, transition: Callable[[Run, float], Run]) -> Run:
@@ -388,7 +395,7 @@ def begin_save(uow: UnitOfWork, *, world_id: int, actor: int, facts: MachineFact
     check_admin(uow, actor)
     if before.hosted.saving or before.status is WorldStatus.SAVING:
         return Answer.ALREADY
-    if before.status not in (WorldStatus.RUNNING, WorldStatus.STOPPED):
+    if before.status not in SAVABLE:
         refuse(RefusalCode.NOT_SAVABLE)
     check_server_open(facts)
     if before.hosted.restoring:

@@ -20,7 +20,7 @@ from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import EulaAgreement
-from coalserver.domain.minecraft.hosting.properties_file import MANAGED_KEYS
+from coalserver.domain.minecraft.hosting.properties_file import FURTHER, MANAGED_KEYS
 from coalserver.domain.minecraft.hosting.settings import HostingSettings
 from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.hosting.version import Version, validate_definition
@@ -122,9 +122,9 @@ def set_further_properties(
 def _validate_key(key: str, value: str) -> str:
     too_long = len(key) > MAX_KEY_LENGTH or len(value) > MAX_VALUE_LENGTH
     if not key.strip() or key != one_line(key).strip() or too_long:
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={f"file.{key}": ["invalid_key"]})
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={f"{FURTHER}{key}": ["invalid_key"]})
     if key in MANAGED_KEYS:
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={f"file.{key}": ["managed_key"]})
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={f"{FURTHER}{key}": ["managed_key"]})
     return key
 
 

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from coalserver.core.queries.hosting import get_run, version_of_world
 from coalserver.core.state import Reader
 from coalserver.domain.minecraft.hosting.minecraft_versions import choose_version
-from coalserver.domain.minecraft.hosting.properties_file import obsolete_properties
+from coalserver.domain.minecraft.hosting.properties_file import FURTHER, obsolete_properties
 from coalserver.domain.minecraft.server_properties import (
     EULA,
     VERSION,
     PropertyValue,
     effective_properties,
 )
-
-#: Beginning of the names of further lines of server.properties.
-FURTHER = "file."
 
 
 def editable_values(reader: Reader, *, world_id: int) -> dict[str, PropertyValue]:

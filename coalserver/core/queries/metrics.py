@@ -6,18 +6,11 @@ from dataclasses import dataclass
 from coalserver.core.queries.hosting import hosted_world, hosted_worlds
 from coalserver.core.queries.worlds import online_visitors
 from coalserver.core.state import Reader
-from coalserver.domain.minecraft.hosting.hosted_world import ENDING, Figures, TroubleCode
-from coalserver.domain.minecraft.world import World, WorldStatus
+from coalserver.domain.minecraft.hosting.hosted_world import WITH_PROCESS, Figures, TroubleCode
+from coalserver.domain.minecraft.world import STARTING, World, WorldStatus
 
 #: States of worlds that are about to run.
-_STARTING = frozenset(
-    (
-        WorldStatus.QUEUED_START,
-        WorldStatus.LOADING,
-        WorldStatus.LOADED,
-        WorldStatus.QUEUED_RESTART,
-    )
-)
+_STARTING = STARTING | {WorldStatus.QUEUED_RESTART}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +45,7 @@ def world_counts(reader: Reader) -> dict[str, int]:
 def _count_name(world: World) -> str:
     if world.status in _STARTING:
         return "starting"
-    runs = world.status is WorldStatus.RUNNING or world.status in ENDING
-    return "running" if runs else "stopped"
+    return "running" if world.status in WITH_PROCESS else "stopped"
 
 
 def world_metrics(

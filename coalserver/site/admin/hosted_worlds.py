@@ -19,11 +19,12 @@ from coalserver.core.commands.hosted_worlds import (
     edit_hosted_world,
 )
 from coalserver.core.hosting import Hosting
-from coalserver.core.queries.hosted_worlds import FURTHER, editable_values, obsolete_in_world
+from coalserver.core.queries.hosted_worlds import editable_values, obsolete_in_world
 from coalserver.core.queries.hosting import all_versions, get_run, get_settings
 from coalserver.core.queries.worlds import get_world, online_visitors, queued_commands
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import WITH_PROCESS, pending_properties
+from coalserver.domain.minecraft.hosting.properties_file import FURTHER
 from coalserver.domain.minecraft.property_values import parse_property, property_text
 from coalserver.domain.minecraft.server_properties import (
     EULA,

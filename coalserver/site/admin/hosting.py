@@ -13,10 +13,10 @@ from coalserver.domain.minecraft.hosting.settings import (
     SETTING_NAMES,
     SettingBounds,
     SettingError,
-    setting_text,
     shown_settings,
 )
 from coalserver.domain.minecraft.hosting.transitions import Order
+from coalserver.domain.minecraft.property_values import property_text
 from coalserver.site.access import require_admin, require_member, world_path
 from coalserver.site.admin.layout import get, post, render_admin_page
 from coalserver.site.admin.worlds import requested_world
@@ -107,7 +107,7 @@ async def render_configure(
     """Return the page of the settings. `refused` has the errors of fields by their names."""
     bounds = await ctx.app.service(Hosting).bounds()
     values = shown_settings(ctx.core.query(get_settings), bounds)
-    shown = {name: setting_text(value) for name, value in values.items()}
+    shown = {name: property_text(value) for name, value in values.items()}
     refused, typed = refused or {}, dict(shown)
     if refused or overrides.get("errors"):
         shown = {name: ctx.body.get(SHOWN + name, text) for name, text in shown.items()}
@@ -156,7 +156,7 @@ async def configure(ctx: RequestContext) -> web.StreamResponse:
     """Change the settings that were changed on the page. If one is rejected, none is changed."""
     form = await load_form(ctx, CONFIGURE)
     texts = {
-        name: setting_text(form[name]) if name in SWITCHES else form[name].strip()
+        name: property_text(form[name]) if name in SWITCHES else form[name].strip()
         for name in SETTING_NAMES
     }
     changed = {name: text for name, text in texts.items() if text != form[SHOWN + name]}

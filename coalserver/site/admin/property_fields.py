@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from coalserver.core.commands.hosted_worlds import OTHER_NAMES
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.minecraft.hosting.properties_file import FURTHER
 from coalserver.domain.minecraft.property_values import MAX_TEXT_LENGTH, choices_of, property_text
 from coalserver.domain.minecraft.server_properties import (
     EULA,
@@ -239,7 +240,7 @@ def field_messages(
         return {}
     messages: dict[str, str] = {}
     for name, problems in (error.details.get("fields") or {}).items():
-        further = name == "file" or name.startswith("file.")
+        further = name == "file" or name.startswith(FURTHER)
         if not (further or name in PROPERTIES or name in OTHER_NAMES):
             return {}
         problem = str(problems[0]) if problems else ""
@@ -250,14 +251,14 @@ def field_messages(
 
 
 def _message(name: str, problem: str, language: Language, current: Values) -> str:
-    details: dict[str, object] = {"key": name.removeprefix("file.")}
+    details: dict[str, object] = {"key": name.removeprefix(FURTHER)}
     if problem == "changed_meanwhile":
         value = current.get(name)
         shown = language.gettext(N_("removed")) if value is None else property_text(value)
         if isinstance(value, bool):
             shown = language.gettext(N_("on") if value else N_("off"))
         message = OVERTAKEN_MESSAGE
-        if name.startswith("file."):
+        if name.startswith(FURTHER):
             message = N_(
                 "“{key}”: another admin has changed this meanwhile, to “{value}”. Save again to replace it."
             )

@@ -8,8 +8,7 @@ from aiohttp import web
 
 from coalserver.core.hosting import Hosting, ShownSave
 from coalserver.core.queries.hosting import get_run, get_settings
-from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, TroubleCode
+from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, MAX_NOTE_LENGTH, TroubleCode
 from coalserver.domain.minecraft.hosting.transitions import Answer, Run
 from coalserver.domain.minecraft.slugs import file_stems
 from coalserver.domain.minecraft.world import World, WorldStatus
@@ -36,7 +35,6 @@ from coalserver.web.uploads import DISK_FULL, MULTIPART, missing_file, save_uplo
 
 log = logging.getLogger(__name__)
 
-MAX_NOTE_LENGTH = 100
 #: Seconds between two looks at a saved game that is being made or restored.
 LIVE_SECONDS = 3
 KIND_LABELS = {
@@ -150,7 +148,7 @@ async def download_save(ctx: RequestContext) -> web.StreamResponse:
 async def download_newest(ctx: RequestContext) -> web.StreamResponse:
     """Return the newest saved game as a file. Raises SAVE_NOT_FOUND."""
     world = requested_run(ctx).world
-    return await _send_save(ctx, world, (await _newest_save(ctx, world)).id)
+    return await _send_save(ctx, world, (await ctx.app.service(Hosting).get_save(world.id)).id)
 
 
 async def _send_save(ctx: RequestContext, world: World, save_id: str) -> web.StreamResponse:
@@ -162,7 +160,7 @@ async def _send_save(ctx: RequestContext, world: World, save_id: str) -> web.Str
     }
     if ctx.request.method == "HEAD":
         # No download for the audit log.
-        size = (await _find_save(ctx, world, save_id)).size
+        size = (await ctx.app.service(Hosting).get_save(world.id, save_id)).size
         lengths = {"Content-Length": str(size), "Accept-Ranges": "bytes"}
         return web.StreamResponse(headers={**headers, **lengths})
     hosting = ctx.app.service(Hosting)
@@ -191,7 +189,7 @@ async def _change_save(ctx: RequestContext, **changes: Any) -> web.StreamRespons
 async def confirm_delete(ctx: RequestContext) -> web.StreamResponse:
     """Ask before a saved game is deleted."""
     world = requested_run(ctx).world
-    save = await _find_save(ctx, world, ctx.path["save"])
+    save = await ctx.app.service(Hosting).get_save(world.id, ctx.path["save"])
     return _question(
         ctx,
         world,
@@ -214,7 +212,7 @@ async def delete_save(ctx: RequestContext) -> web.StreamResponse:
 async def confirm_restore(ctx: RequestContext) -> web.StreamResponse:
     """Ask before a saved game is restored, and say what it replaces."""
     world = requested_run(ctx).world
-    save = await _find_save(ctx, world, ctx.path["save"])
+    save = await ctx.app.service(Hosting).get_save(world.id, ctx.path["save"])
     texts = [
         N_(
             "<bdi>%(name)s</bdi> returns to its state of %(made)s. What was built since then is lost."
@@ -280,20 +278,6 @@ async def upload_save(ctx: RequestContext) -> web.StreamResponse:
     finally:
         await asyncio.to_thread(path.unlink, missing_ok=True)
     return redirect(f"{saves_path(world)}?done=uploaded")
-
-
-async def _newest_save(ctx: RequestContext, world: World) -> ShownSave:
-    for save in await ctx.app.service(Hosting).saves(world.id):
-        return save
-    raise DomainError(ErrorCode.SAVE_NOT_FOUND)
-
-
-async def _find_save(ctx: RequestContext, world: World, save_id: str) -> ShownSave:
-    """Return a saved game. Raises SAVE_NOT_FOUND."""
-    for save in await ctx.app.service(Hosting).saves(world.id):
-        if save.id == save_id:
-            return save
-    raise DomainError(ErrorCode.SAVE_NOT_FOUND)
 
 
 def _question(

@@ -4,12 +4,14 @@ import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from coalserver.domain.minecraft.hosting.properties_file import changed_properties
+from coalserver.domain.minecraft.hosting.properties_file import FURTHER, changed_properties
 from coalserver.domain.minecraft.server_properties import PropertyValue, effective_properties
 from coalserver.domain.minecraft.world import World, WorldStatus
 
 #: Memory of a process beyond its Java heap, in MiB.
 OVERHEAD_MIB = 400
+#: Longest note of a saved game, in characters.
+MAX_NOTE_LENGTH = 100
 #: States without a process, in which a start begins anew.
 AT_REST = frozenset((WorldStatus.UNKNOWN, WorldStatus.STOPPED))
 #: States in which the process has not been spawned yet.
@@ -20,6 +22,8 @@ UP = frozenset((WorldStatus.LOADED, WorldStatus.RUNNING))
 ENDING = frozenset((WorldStatus.QUEUED_STOP, WorldStatus.QUEUED_RESTART))
 #: States with a process.
 WITH_PROCESS = UP | ENDING
+#: States in which a saved game can be made by order.
+SAVABLE = frozenset((WorldStatus.RUNNING, WorldStatus.STOPPED))
 
 #: Words that the COAL API uses for the states of a hosted world.
 _WIRE_STATUSES = {
@@ -209,4 +213,4 @@ def pending_properties(world: World, hosted: HostedWorld) -> list[str]:
     applied_further: dict[str, str] | None = json.loads(hosted.applied_further)
     before = further if applied_further is None else applied_further
     keys = (key for key in before | further if before.get(key) != further.get(key))
-    return changed + [f"file.{key}" for key in keys]
+    return changed + [f"{FURTHER}{key}" for key in keys]

@@ -19,6 +19,8 @@ LAST_RELEASES = {"max_build_height": (1, 16), "snooper_enabled": (1, 17)}
 #: Interfaces that stay off: the console is the way into a hosted world.
 SWITCHED_OFF = ("enable-rcon", "enable-query", "management-server-enabled")
 
+#: What names a further line of server.properties among the properties.
+FURTHER = "file."
 #: Keys of all lines that are written from properties and settings, of whichever version.
 MANAGED_KEYS = frozenset(
     (

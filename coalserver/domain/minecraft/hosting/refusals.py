@@ -105,9 +105,9 @@ def trouble_of(refusal: RefusedOrder, at: float) -> Trouble:
 
 def trouble_text(trouble: Trouble) -> str:
     """Return the sentence of a trouble in English."""
-    if trouble.code is TroubleCode.START_FAILED and trouble.values:
-        # Refused before it was started.
-        return trouble.values[0]
     sentence = TROUBLE_SENTENCES[trouble.code]
+    if len(trouble.values) > sentence.count("{}"):
+        # The sentence of a refusal: the world was not started.
+        return trouble.values[0]
     missing = sentence.count("{}") - len(trouble.values)
     return sentence.format(*trouble.values, *["?"] * max(0, missing))

@@ -108,8 +108,6 @@ ALLOWED = {
 }
 NO_SETTING = "There is no setting {name}. The settings are: {names}."
 SETTING_NAMES = tuple(ALLOWED)
-#: Settings that apply from a world's next start.
-FROM_NEXT_START = ("budget", "ports", "public_address", "cpu_weight")
 _WORDS = {
     **dict.fromkeys(("yes", "true", "on", "1"), True),
     **dict.fromkeys(("no", "false", "off", "0"), False),
@@ -208,8 +206,3 @@ def shown_settings(settings: HostingSettings, bounds: SettingBounds) -> dict[str
     budget = min(settings.budget or bounds.budget, bounds.budget)
     stored = {name: getattr(settings, name) for name in SETTING_NAMES}
     return {**stored, "budget": budget, "ports": f"{first}-{last}"}
-
-
-def setting_text(value: Any) -> str:
-    """Return a value as it is typed."""
-    return ("no", "yes")[value] if isinstance(value, bool) else str(value)

@@ -116,8 +116,14 @@ def apply_order(run: Run, order: Order, now: float) -> Run:
 def _play(run: Run, now: float) -> Run:
     if run.status in AT_REST:
         # A person starts the world: what failed before is past.
-        hosted = replace(run.hosted, wanted=Wanted.PLAY, trouble=None, crashes=(), starts_at=None)
-        hosted = replace(hosted, asleep_port=None)
+        hosted = replace(
+            run.hosted,
+            wanted=Wanted.PLAY,
+            trouble=None,
+            crashes=(),
+            starts_at=None,
+            asleep_port=None,
+        )
         return replace(run, hosted=hosted).to(WorldStatus.QUEUED_START, now)
     if run.status in (WorldStatus.QUEUED_STOP, WorldStatus.SAVING):
         hosted = replace(run.hosted, wanted=Wanted.PLAY, trouble=None, asleep_port=None)
@@ -368,7 +374,7 @@ def started_as(run: Run, minecraft: str) -> Run:
 def save_interrupted(run: Run, now: float) -> Run:
     """Return the world whose saved game was not finished because coalserver ended.
 
-    The next one is still due for the players that it would have been made for.
+    `played_since_save` stays, so that the next saved game is still due.
     """
     run = replace(run, hosted=replace(run.hosted, saving=False))
     return _start_again_or_rest(run, now) if run.status is WorldStatus.SAVING else run

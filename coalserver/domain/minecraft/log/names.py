@@ -51,7 +51,7 @@ _BRACKETED = re.compile(r"\[([^\[\]]{1,32})\]|\(([^()]{1,32})\)|\{([^{}]{1,32})\
 _BARE_RANK = re.compile(r"[^\s\[\]():»>➤|,.!?'\"]{1,16}")
 #: What a team can put behind a name without brackets.
 _SYMBOLS = re.compile(r"[^\w\s\[\]():»➤><|,.!?'\"]{1,8}")
-#: Of a line that ends a name with one of these, the rest is a text about it.
+#: A name that contains one of these is a text about a player.
 _FOREIGN_NAME = re.compile(r"[:»➤|<>]|.{41}", re.DOTALL)
 #: Words before a name that make a report or a private message of it.
 _PREPOSITIONS = frozenset(("by", "for", "from", "of", "to", "with"))
