@@ -42,6 +42,10 @@ MAX_READS_AT_END = 16
 MAX_CONNECTIONS = 64
 MAX_FROM_ADDRESS = 4
 BACKLOG = 16
+#: While no connection can be accepted, as with too many open files, it is tried again this often.
+ACCEPT_RETRY_SECONDS = 1.0
+#: The connection stays in the queue of the listener, which therefore stays readable.
+NO_RESOURCES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 #: After a start that was refused the next login that may try again is this many seconds later.
 RETRY_SECONDS = 10.0
 #: Seconds to wait for a second byte: clients of the oldest versions send only one.
@@ -180,7 +184,9 @@ class _WakePort:
     def _accept(self, listener: socket.socket) -> None:
         try:
             client, peer = listener.accept()
-        except OSError:
+        except OSError as error:
+            if error.errno in NO_RESOURCES:
+                self._pause(listener)
             return
         address = _network(str(peer[0]))
         if self._addresses[address] >= MAX_FROM_ADDRESS or len(self._tasks) >= MAX_CONNECTIONS:
@@ -192,6 +198,17 @@ class _WakePort:
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._forget(done, address))
         task.add_done_callback(self._waiting.discard)
+
+    def _pause(self, listener: socket.socket) -> None:
+        """Accept no connections for a moment."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener.fileno())
+        loop.call_later(ACCEPT_RETRY_SECONDS, self._resume, listener)
+
+    def _resume(self, listener: socket.socket) -> None:
+        if listener in self._sockets:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(listener.fileno(), self._accept, listener)
 
     def _forget(self, task: "asyncio.Task[None]", address: str) -> None:
         self._tasks.discard(task)
@@ -307,7 +324,7 @@ class _WakePort:
     async def _try_start(self) -> bool:
         try:
             await self._start(self.world.world_id)
-        except DomainError as error:
+        except (DomainError, OSError) as error:
             log.info("World %d is not woken: %s", self.world.world_id, error)
             self._not_before = asyncio.get_running_loop().time() + RETRY_SECONDS
             self._starting = None

@@ -1,6 +1,7 @@
 """Wake on connect (hosting.md, 10): ports of worlds that are asleep, and players who wake them."""
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -463,6 +464,87 @@ async def test_one_address_does_not_keep_others_out(tmp_path: Path) -> None:
 )
 def test_addresses_of_a_network_count_together(address: str, network: str) -> None:
     assert wake._network(address) == network
+
+
+class NoDescriptors:
+    """Lets the first calls of `accept` fail, as with too many open files."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, failures: float) -> None:
+        self.calls = 0
+        real = socket.socket.accept
+
+        def accept(listener: socket.socket) -> Any:
+            self.calls += 1
+            if self.calls <= failures:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            return real(listener)
+
+        monkeypatch.setattr(socket.socket, "accept", accept)
+
+
+async def test_port_without_descriptors_does_not_keep_the_loop_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    descriptors = NoDescriptors(monkeypatch, float("inf"))
+    async with open_wake_port(tmp_path) as (port, _):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        while not descriptors.calls:
+            await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert descriptors.calls == 1
+        writer.close()
+
+
+async def test_port_answers_when_there_are_descriptors_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake, "ACCEPT_RETRY_SECONDS", 0.01)
+    descriptors = NoDescriptors(monkeypatch, 2)
+    async with open_wake_port(tmp_path) as (port, _):
+        assert await count_players("127.0.0.1", port) == 0
+        assert descriptors.calls == 3
+
+
+async def test_closed_port_is_not_accepted_on_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(wake, "ACCEPT_RETRY_SECONDS", 0.01)
+    descriptors = NoDescriptors(monkeypatch, float("inf"))
+    async with open_wake_port(tmp_path) as (port, _):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        while not descriptors.calls:
+            await asyncio.sleep(0)
+        writer.close()
+    calls = descriptors.calls
+    await asyncio.sleep(0.05)
+    assert descriptors.calls == calls
+    assert caplog.messages == []
+
+
+async def test_login_after_a_failed_start_tries_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wake, "RETRY_SECONDS", 0.0)
+    starts = 0
+
+    async def start(_: int) -> None:
+        nonlocal starts
+        starts += 1
+        if starts == 1:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    ports = wake.WakePorts("127.0.0.1", start)
+    ports.update([wake.SleepingWorld(1, port, "1.20.4", 20, False, tmp_path)])
+    try:
+        sent = handshake(LOGIN) + login("Ada")
+        assert disconnected(await exchange(port, sent)) == CANNOT_START
+        assert disconnected(await exchange(port, sent)) == STARTING
+        assert starts == 2
+    finally:
+        await ports.wait_closed()
 
 
 #: A client of the game: pings, then logs in, and says what it was told.
