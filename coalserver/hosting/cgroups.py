@@ -89,6 +89,11 @@ class Cgroup:
                     pipe.close()
         _wait(self._holder)
 
+    def delete(self) -> None:
+        """Remove the cgroup, which no process of a world will enter."""
+        self.release()
+        remove(self.path)
+
 
 class Cgroups:
     """Creates the cgroups of worlds."""
@@ -104,8 +109,7 @@ class Cgroups:
             try:
                 self._check_entry(cgroup)
             except BaseException:
-                cgroup.release()
-                remove(cgroup.path)
+                cgroup.delete()
                 raise
             return cgroup
         except (OSError, Unavailable, subprocess.SubprocessError) as error:

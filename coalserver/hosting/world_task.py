@@ -427,8 +427,13 @@ class WorldTask:
         except KeeperGone:
             # It has ended already.
             client, state = None, await asyncio.to_thread(read_run, self.files.run)
-        except KeeperError as error:
-            await asyncio.to_thread(remove_cgroup, launch.cgroup)
+        except (KeeperError, OSError) as error:
+            # A keeper that was connected has its child in the cgroup.
+            if cgroup is not None and client is None:
+                await asyncio.to_thread(cgroup.delete)
+            if not isinstance(error, KeeperError):
+                # The task fails; the next one finds out what there is.
+                raise
             await self._not_spawned(error)
             return
         finally:

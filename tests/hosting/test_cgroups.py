@@ -1,14 +1,19 @@
 """Limits of the processes of worlds (hosting.md, 6): where cgroups can be made, and what happens where they cannot."""
 
+import errno
 import logging
 import os
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from coalserver.hosting.cgroups import OWN_NAME, CgroupPlaces, Cgroups, Limits, remove
+from coalserver.hosting import world_task
+from coalserver.hosting.cgroups import OWN_NAME, Cgroup, CgroupPlaces, Cgroups, Limits, remove
+from coalserver.hosting.keeper_client import KeeperClient, KeeperError
 from tests.hosting.worlds import Worlds
 
 LIMITS = Limits.for_cost(1424, 200)
@@ -355,3 +360,57 @@ async def test_world_runs_without_limits_where_there_are_none(
     finally:
         await worlds.end()
     assert sum("without limits" in message for message in caplog.messages) == 1
+
+
+class HeldCgroups(Cgroups):
+    """Makes one cgroup, in a scope whose holder keeps it from being removed, and none after it."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(CgroupPlaces(root=folder / "none"))
+        self.path = folder / "coalserver-abc"
+        self._holder: subprocess.Popen[bytes] | None = None
+        real = os.rmdir
+
+        def rmdir(path: Any, **options: Any) -> None:
+            if Path(path) == self.path and self._holder and self._holder.poll() is None:
+                raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+            real(path, **options)
+
+        monkeypatch.setattr(os, "rmdir", rmdir)
+
+    def create(self, name: str, limits: Limits) -> Cgroup | None:
+        if self._holder is not None:
+            return None
+        self.path.mkdir()
+        self._holder = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return Cgroup(self.path, self._holder)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [KeeperError("failed"), OSError(errno.EMFILE, "Too many open files")],
+    ids=["keeper", "system"],
+)
+async def test_keeper_that_cannot_be_started_leaves_no_scope(
+    worlds: Worlds,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    monkeypatch.setattr("coalserver.hosting.service.RETRY_SECONDS", 0.01)
+    cgroups = worlds.hosting._context.cgroups = HeldCgroups(tmp_path, monkeypatch)
+    world = await worlds.add()
+    real = world_task.start_keeper
+    failures = [error]
+
+    async def start_keeper(*args: Any, **options: Any) -> KeeperClient:
+        if failures:
+            raise failures.pop()
+        return await real(*args, **options)
+
+    monkeypatch.setattr(world_task, "start_keeper", start_keeper)
+    await worlds.order(world, "play")
+    await worlds.wait_for(world, "stopped" if isinstance(error, KeeperError) else "running")
+    assert not cgroups.path.exists()
+    assert not any("is not removed" in message for message in caplog.messages)
