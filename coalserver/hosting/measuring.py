@@ -58,9 +58,17 @@ class Measuring:
         )
 
     async def measure(self) -> None:
-        """Measure all worlds once, and store the figures of minutes that are over."""
+        """Measure all worlds once, and store the figures of minutes that are over.
+
+        The error of one world does not keep those of the others from being stored; it is raised after that.
+        """
         worlds = [*self._worlds.values()]
-        await self._store(await asyncio.gather(*(self._measure(world) for world in worlds)))
+        measured = (self._measure(world) for world in worlds)
+        found = await asyncio.gather(*measured, return_exceptions=True)
+        await self._store([sample for sample in found if isinstance(sample, Sample)])
+        for error in found:
+            if isinstance(error, BaseException):
+                raise error
 
     async def finish(self) -> None:
         """Store the figures that are not stored yet."""

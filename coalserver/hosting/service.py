@@ -144,10 +144,14 @@ class WorldHosting(SaveHosting, VersionHosting):
         cleaned_at: float | None = None
         while True:
             now = asyncio.get_running_loop().time()
-            if cleaned_at is None or now - cleaned_at >= CLEAN_SECONDS:
-                cleaned_at = now
-                await self._saving.delete_old()
-            await self._nightly.run_due()
+            try:
+                if cleaned_at is None or now - cleaned_at >= CLEAN_SECONDS:
+                    cleaned_at = now
+                    await self._saving.delete_old()
+                await self._nightly.run_due()
+            except OSError as error:
+                # The next round may succeed.
+                log.warning("The nightly saved games are not made now: %s", error)
             await asyncio.sleep(self._nightly.seconds_left())
 
     async def _define_versions(self) -> None:
@@ -344,7 +348,10 @@ class WorldHosting(SaveHosting, VersionHosting):
     async def _measure_forever(self) -> None:
         while True:
             await asyncio.sleep(MEASURE_SECONDS)
-            await self._check_disk()
+            try:
+                await self._check_disk()
+            except OSError as error:
+                log.warning("The free space of hosted worlds is not known: %s", error)
             try:
                 await self._measures.measure()
             except OSError as error:

@@ -1,7 +1,10 @@
 """Figures of hosted worlds: what is measured, how it is kept, and what the ticks tell (hosting.md, 8)."""
 
+import errno
 import subprocess
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +12,9 @@ from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.audit import COMMAND_LINE
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
 from coalserver.domain.samples import KEPT_SECONDS, SampleRow, Tally, world_series
-from coalserver.hosting import measuring
+from coalserver.hosting import machine, measuring
 from coalserver.hosting.figures import FigureReader, SampleTaker
+from coalserver.hosting.nightly import NightlySaves
 from coalserver.hosting.overloads import Load, Overloads
 from coalserver.hosting.ticks import MAX_UNANSWERED, TickQuery, has_tick_query
 from tests.hosting.worlds import Worlds
@@ -335,3 +339,65 @@ async def test_measuring_goes_on_after_an_error_of_the_system(
     await worlds.until(lambda: failures < 0)
     await worlds.until(lambda: worlds.hosting.figures(world).memory_used)
     assert "Hosted worlds cannot be measured" in caplog.text
+
+
+async def test_measuring_goes_on_while_the_free_space_is_not_known(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("coalserver.hosting.service.MEASURE_SECONDS", 0.01)
+    world = await worlds.add()
+    await worlds.play(world)
+    failures = 2
+
+    def disk_free(folder: Path) -> int:
+        nonlocal failures
+        failures -= 1
+        if failures >= 0:
+            raise OSError(errno.EIO, "Input/output error")
+        return original(folder)
+
+    original = machine.disk_free
+    monkeypatch.setattr(machine, "disk_free", disk_free)
+    await worlds.until(lambda: failures < 0)
+    await worlds.until(lambda: worlds.hosting.figures(world).memory_used)
+    assert "The free space of hosted worlds is not known" in caplog.text
+
+
+async def test_error_of_one_world_does_not_lose_the_figures_of_another(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await worlds.add(), await worlds.add()
+    for world in (first, second):
+        await worlds.play(world)
+    await measures(worlds).measure()
+    broken = worlds.child(first)
+    original = FigureReader.read
+
+    def read(self: FigureReader, pid: int, members: Iterable[int], now: float) -> Figures:
+        if pid == broken:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return original(self, pid, members, now)
+
+    monkeypatch.setattr(FigureReader, "read", read)
+    worlds.clock_ahead += 60
+    with pytest.raises(OSError, match="Too many open files"):
+        await measures(worlds).measure()
+    assert len(await rows(worlds, second)) == 1
+    assert await rows(worlds, first) == []
+
+
+async def test_nightly_saves_go_on_after_an_error_of_the_system(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = 0
+
+    async def run_due(self: NightlySaves) -> None:
+        nonlocal calls
+        calls += 1
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(NightlySaves, "run_due", run_due)
+    monkeypatch.setattr(NightlySaves, "seconds_left", lambda self: 0.01)
+    await worlds.restart()
+    await worlds.until(lambda: calls > 2)
+    assert "The nightly saved games are not made now" in caplog.text
