@@ -271,7 +271,8 @@ class Hosting:
         """Return a path in the world's folder at which the caller writes an upload, with mode 0600.
 
         The caller deletes the file; what a killed process leaves is deleted at the next start. Raises
-        ORDER_REFUSED where hosting is switched off or the disk is full.
+        ORDER_REFUSED where hosting is switched off or the disk is full, and ARCHIVE_REFUSED with its sentence as
+        `text` where the folder cannot be made.
         """
         self._core.query(get_run, world_id=world_id)
         refuse(RefusalCode.HOSTING_OFF)

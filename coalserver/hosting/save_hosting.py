@@ -13,13 +13,13 @@ from coalserver.hosting.saving import SavingService
 
 
 @contextmanager
-def disk_errors_refused() -> Iterator[None]:
-    """Raise ARCHIVE_REFUSED, with its sentence, where the files of a saved game cannot be changed."""
+def disk_errors_refused(work: str = "changed") -> Iterator[None]:
+    """Raise ARCHIVE_REFUSED, with its sentence, where the files of a saved game cannot be `made` or `changed`."""
     try:
         yield
     except (SaveFailed, OSError) as error:
         cause = failed(error) if isinstance(error, OSError) else error
-        text = f"The saved game could not be changed: {cause}."
+        text = f"The saved game could not be {work}: {cause}."
         raise DomainError(ErrorCode.ARCHIVE_REFUSED, text=text) from error
 
 
@@ -51,7 +51,8 @@ class SaveHosting(Hosting):
             await asyncio.shield(self._saving.remove(world_id, save_id, actor))
 
     async def upload_path(self, world_id: int) -> Path:
-        return await self._saving.upload_path(world_id)
+        with disk_errors_refused("made"):
+            return await self._saving.upload_path(world_id)
 
     async def upload_save(self, world_id: int, path: Path, actor: int) -> SavedGame:
         return await self._saving.upload(world_id, path, actor)

@@ -6,8 +6,10 @@ import pytest
 
 from coalserver.domain.audit import COMMAND_LINE
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.hosting import machine
 from coalserver.hosting.low_priority import Progress
 from coalserver.hosting.saves import SavedGames, SaveKind, SaveRequest
+from tests.hosting.full_disk import full_disk
 from tests.hosting.worlds import Worlds
 from tests.hosting.zips import make_server
 
@@ -36,3 +38,28 @@ async def test_disk_that_fails_a_change_is_a_refusal_with_its_sentence(
         assert caught.value.code is ErrorCode.ARCHIVE_REFUSED
         sentence = "The saved game could not be changed: Read-only file system."
         assert caught.value.details["text"] == sentence
+
+
+async def test_disk_without_room_for_the_folder_refuses_an_upload(worlds: Worlds) -> None:
+    world = await worlds.add()
+    with full_disk(0) as disk, pytest.raises(DomainError) as caught:
+        await worlds.hosting.upload_path(world)
+    assert disk.full
+    assert caught.value.code is ErrorCode.ARCHIVE_REFUSED
+    sentence = "The saved game could not be made: no space is left on the disk."
+    assert caught.value.details["text"] == sentence
+
+
+async def test_unknown_free_space_refuses_an_upload(
+    worlds: Worlds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await worlds.add()
+
+    def fail(_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(machine, "disk_free", fail)
+    with pytest.raises(DomainError) as caught:
+        await worlds.hosting.upload_path(world)
+    sentence = "The saved game could not be made: Input/output error."
+    assert caught.value.details["text"] == sentence
