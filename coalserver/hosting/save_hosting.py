@@ -44,7 +44,8 @@ class SaveHosting(Hosting):
         note: str | None = None,
     ) -> SavedGame:
         with disk_errors_refused():
-            return await self._saving.change(world_id, save_id, actor, pinned, note)
+            changing = self._saving.change(world_id, save_id, actor, pinned, note)
+            return await asyncio.shield(changing)
 
     async def remove_save(self, world_id: int, save_id: str, actor: int) -> None:
         with disk_errors_refused():
