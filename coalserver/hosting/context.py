@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from coalserver.core.commands.hosting import MachineFacts
+from coalserver.core.commands.hosting import MachineFacts, update_run
 from coalserver.core.engine import Core
-from coalserver.core.queries.hosting import get_settings, version_of_world
+from coalserver.core.queries.hosting import get_run, get_settings, version_of_world
+from coalserver.domain.minecraft.hosting import transitions
 from coalserver.domain.minecraft.hosting.settings import (
     HostingSettings,
     SettingBounds,
@@ -48,6 +49,22 @@ class HostingContext:
     def settings(self) -> HostingSettings:
         """The settings that administrators change while the server runs."""
         return self.core.query(get_settings)
+
+    def record_progress(self, world_id: int, percent: int) -> None:
+        """Store, in the background, how much of preparing or saving a world is done: 0 to 100."""
+        if self.core.query(get_run, world_id=world_id, archived=True).world.percent == percent:
+            return
+
+        async def record() -> None:
+            await self.core.execute(
+                update_run,
+                world_id=world_id,
+                transition=lambda run, _: transitions.progress(run, percent),
+            )
+
+        task = asyncio.ensure_future(record())
+        # A failed write ends coalserver by itself.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     def ports(self) -> tuple[int, int]:
         """Return the first and the last port of worlds."""

@@ -25,12 +25,10 @@ from coalserver.core.commands.hosting import (
     record_saved,
     record_saved_game_action,
     refuse,
-    update_run,
 )
 from coalserver.core.queries.hosting import all_hosted_worlds, get_run, version_of_world
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.hosting import transitions
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, Trouble, TroubleCode
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.transitions import Run
@@ -366,20 +364,8 @@ class SavingService:
         return end is None or (end.signal is not None and end.signal not in _ORDERLY)
 
     def _report(self, world_id: int, percent: int) -> None:
-        run = self._run(world_id)
-        if run.status is not WorldStatus.SAVING or run.world.percent == percent:
-            return
-
-        async def record() -> None:
-            await self._core.execute(
-                update_run,
-                world_id=world_id,
-                transition=lambda run, _: transitions.progress(run, percent),
-            )
-
-        task = asyncio.ensure_future(record())
-        # A failed write ends coalserver by itself.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if self._run(world_id).status is WorldStatus.SAVING:
+            self._context.record_progress(world_id, percent)
 
     # Restores
 

@@ -372,7 +372,8 @@ class WorldTask:
         # A restore may have brought a world in another folder.
         run = self._run
         await asyncio.to_thread(self.files.create, context.user)
-        program = await context.catalog.prepare(version, place, self._progress)
+        progress = partial(context.record_progress, self.world_id)
+        program = await context.catalog.prepare(version, place, progress)
         settings = FileSettings(
             minecraft=program.minecraft,
             port=port,
@@ -393,14 +394,6 @@ class WorldTask:
         code = _TROUBLES.get(error.code, TroubleCode.NOT_FETCHED)
         values = (error.reason,) if code is TroubleCode.FILES_MISSING else (name, error.reason)
         return Trouble(code, self._core.now, values)
-
-    def _progress(self, percent: int) -> None:
-        if self._run.world.percent != percent:
-            task = asyncio.ensure_future(
-                self._update(lambda run, _: transitions.progress(run, percent))
-            )
-            # A failed write ends coalserver by itself.
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def _spawn(self, program: Program, port: int) -> None:
         run, options = self._run, self._context.options
