@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from coalserver.hosting.world_files import FOLDER_MODE
+from coalserver.media.files import sync_directory
 
 
 def delete_folder(folder: Path) -> None:
@@ -25,8 +26,4 @@ def delete_folder(folder: Path) -> None:
             shutil.rmtree(folder)
     else:
         return
-    descriptor = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(folder.parent)

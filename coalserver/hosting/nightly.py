@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from coalserver.core.queries.hosting import get_run, hosted_worlds
 from coalserver.domain.audit import TIME
 from coalserver.domain.errors import DomainError
+from coalserver.domain.minecraft.log.dates import find_zone
 from coalserver.hosting.context import HostingContext
 from coalserver.media.files import write_private
 
@@ -39,11 +39,7 @@ def due_before(now: float, save_at: str, save_zone: str) -> float:
     There is one a day. A time that the clocks skip in spring counts as the hour after; of one that comes twice in
     autumn the first counts.
     """
-    try:
-        zone: ZoneInfo | None = ZoneInfo(save_zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        zone = None
-    tz = zone or UTC
+    tz = find_zone(save_zone) or UTC
     wall = time.fromisoformat(save_at)
     today = datetime.fromtimestamp(now, tz).date()
     days = (today + timedelta(days=offset) for offset in (1, 0, -1))
