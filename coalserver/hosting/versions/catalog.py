@@ -195,7 +195,7 @@ class VersionCatalog:
         try:
             jar = await self._ensure_jar(version, progress)
         except VersionError as error:
-            if self._is_stored(version):
+            if self._find_stored(version) is not None:
                 self._failures[version.id] = error.reason
             raise
         self._failures.pop(version.id, None)
@@ -329,8 +329,7 @@ class VersionCatalog:
     async def _record(self, version: Version, jar: Jar, source: Source) -> None:
         """Store what is known of a jar with its version, and delete the jar that it had before."""
         try:
-            old = version_by_name(self._core.state, version.name)
-            if old is None or old.id != version.id:
+            if self._find_stored(version) is None:
                 raise _removed()
             # Nothing can come between the look at the version and this command, which runs at once.
             changes = _known_of(jar, source)
@@ -364,12 +363,12 @@ class VersionCatalog:
 
     def _known(self, version: Version) -> Version:
         """Return the version as it is stored now, or as it was given if it was removed."""
-        stored = version_by_name(self._core.state, version.name)
-        return stored if stored is not None and stored.id == version.id else version
+        return self._find_stored(version) or version
 
-    def _is_stored(self, version: Version) -> bool:
+    def _find_stored(self, version: Version) -> Version | None:
+        """Return the version as it is stored now, or None if it was removed."""
         stored = version_by_name(self._core.state, version.name)
-        return stored is not None and stored.id == version.id
+        return stored if stored is not None and stored.id == version.id else None
 
 
 def _known_of(jar: Jar, source: Source) -> dict[str, Any]:
