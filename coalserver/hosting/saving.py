@@ -289,13 +289,8 @@ class SavingService:
                 with suppress(OSError):
                     await self._count(world_id)
             trouble = None
-        except NoSpace as error:
-            free, kept = str(error.free // MIB), str(error.kept // MIB)
-            trouble = Trouble(TroubleCode.DISK, self._core.now, (free, kept))
-        except (SaveError, OSError) as error:
-            trouble = self._trouble(TroubleCode.SAVE_FAILED, str(error))
-        except asyncio.CancelledError:
-            trouble = self._trouble(TroubleCode.SAVE_FAILED, f"{STOPPED_BEFORE} it was done")
+        except (SaveError, OSError, asyncio.CancelledError) as error:
+            trouble = self._trouble_of(TroubleCode.SAVE_FAILED, error)
         finally:
             if trouble is not None:
                 log.warning("World %d was not saved: %s", world_id, ", ".join(trouble.values))
@@ -376,15 +371,8 @@ class SavingService:
             await self.recovered(world_id)
             restored = await self._restore_in_turn(world_id, save_id)
             trouble = None
-        except NoSpace as error:
-            free, kept = str(error.free // MIB), str(error.kept // MIB)
-            trouble = Trouble(TroubleCode.DISK, self._core.now, (free, kept))
-        except UnknownSave:
-            trouble = self._trouble(TroubleCode.RESTORE_FAILED, "it was deleted")
-        except (SaveError, OSError) as error:
-            trouble = self._trouble(TroubleCode.RESTORE_FAILED, str(error))
-        except asyncio.CancelledError:
-            trouble = self._trouble(TroubleCode.RESTORE_FAILED, f"{STOPPED_BEFORE} it was done")
+        except (SaveError, OSError, asyncio.CancelledError) as error:
+            trouble = self._trouble_of(TroubleCode.RESTORE_FAILED, error)
         finally:
             if trouble is not None:
                 log.warning("World %d was not restored: %s", world_id, ", ".join(trouble.values))
@@ -497,6 +485,19 @@ class SavingService:
         free = free_bytes(self._context.options.folder) // MIB
         if isinstance(error, NoSpace) or free < kept:
             refuse(RefusalCode.DISK, free=str(free), kept=str(kept))
+
+    def _trouble_of(self, code: TroubleCode, error: BaseException) -> Trouble:
+        """Return the trouble that an error of a save or a restore is, with a code unless the disk is full."""
+        match error:
+            case NoSpace():
+                values = (str(error.free // MIB), str(error.kept // MIB))
+                return Trouble(TroubleCode.DISK, self._core.now, values)
+            case UnknownSave():
+                return self._trouble(code, "it was deleted")
+            case asyncio.CancelledError():
+                return self._trouble(code, f"{STOPPED_BEFORE} it was done")
+            case _:
+                return self._trouble(code, str(error))
 
     def _trouble(self, code: TroubleCode, cause: str) -> Trouble:
         return Trouble(code, self._core.now, (cause.rstrip("."),))
