@@ -34,7 +34,6 @@ from coalserver.domain.minecraft.hosting.refusals import RefusalCode
 from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.world import Ping, WorldStatus
 from coalserver.hosting.context import HostingContext
-from coalserver.hosting.disk import free_bytes
 from coalserver.hosting.keeper_client import read_run
 from coalserver.hosting.level import InvalidLevel, LevelFacts, read_level
 from coalserver.hosting.low_priority import Progress, run_in_background
@@ -218,7 +217,7 @@ class SavingService:
         except UnknownSave:
             raise DomainError(ErrorCode.SAVE_NOT_FOUND) from None
         except SaveFailed as error:
-            self._refuse_for(error)
+            await self._refuse_for(error)
             raise
 
     async def remove(self, world_id: int, save_id: str, actor: int) -> None:
@@ -257,7 +256,7 @@ class SavingService:
                 except (UnsafeArchive, NotAWorld) as error:
                     raise DomainError(ErrorCode.ARCHIVE_REFUSED, text=str(error)) from error
                 except (NoSpace, SaveFailed) as error:
-                    self._refuse_for(error)
+                    await self._refuse_for(error)
                     text = f"The saved game could not be made: {error}."
                     raise DomainError(ErrorCode.ARCHIVE_REFUSED, text=text) from error
         await self._record(world_id, actor, AuditAction.SAVED_GAME_UPLOADED, saved.id)
@@ -479,12 +478,13 @@ class SavingService:
         check_server_open(facts)
         self._core.query(check_disk, facts=facts)
 
-    def _refuse_for(self, error: SaveError) -> None:
+    async def _refuse_for(self, error: SaveError) -> None:
         """Raise ORDER_REFUSED if an error means that the disk is full."""
-        kept = self._context.settings.disk_free
-        free = free_bytes(self._context.options.folder) // MIB
-        if isinstance(error, NoSpace) or free < kept:
-            refuse(RefusalCode.DISK, free=str(free), kept=str(kept))
+        facts = await self._context.facts(starts=False)
+        self._core.query(check_disk, facts=facts)
+        if isinstance(error, NoSpace):
+            kept = self._context.settings.disk_free
+            refuse(RefusalCode.DISK, free=str(facts.disk_free), kept=str(kept))
 
     def _trouble_of(self, code: TroubleCode, error: BaseException) -> Trouble:
         """Return the trouble that an error of a save or a restore is, with a code unless the disk is full."""
