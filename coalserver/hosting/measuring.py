@@ -82,7 +82,7 @@ class Measuring:
     async def _measure(self, world: WorldTask) -> Sample | None:
         """Measure a world. Returns the sample of the minute before, once that is over."""
         process, world_id = world.process, world.world_id
-        child = process.state.child if process is not None and not process.ended else None
+        child = process.living_child if process is not None else None
         if process is None or child is None:
             await self._record_load(world_id, Load())
             if (meter := self._meters.get(world_id)) is None:

@@ -305,7 +305,7 @@ class WorldHosting(SaveHosting, VersionHosting):
 
     def figures(self, world_id: int) -> Figures:
         process = self.process(world_id)
-        child = process.state.child if process is not None and not process.ended else None
+        child = process.living_child if process is not None else None
         pid = child["pid"] if child is not None else None
         figures = self._measures.figures(world_id, pid)
         return replace(

@@ -93,6 +93,11 @@ class WorldProcess:
         """Whether the main process has ended and its lines are taken in, as far as they are known."""
         return self._ended or (self._following is not None and self._following.done())
 
+    @property
+    def living_child(self) -> dict[str, int] | None:
+        """The main process, or None once it has ended."""
+        return None if self.ended else self.state.child
+
     def start_following(self) -> None:
         """Take in the console from now on, until the process has ended."""
         self._following = asyncio.create_task(self._follow())
