@@ -174,12 +174,16 @@ class Cgroups:
 
     def _order(self) -> tuple[str, ...]:
         """Return the option for a scope to end after coalserver, which stops its worlds when the machine shuts down."""
+        unit = (self._own_path() or "").rpartition("/")[2]
+        # Units are stopped in the reverse order of their start.
+        return (f"--property=Before={unit}",) if unit.endswith(".service") else ()
+
+    def _own_path(self) -> str | None:
+        """Return the path of the cgroup of coalserver, from the root of the hierarchy; None if it is in none."""
         for line in self._places.own.read_text("utf-8").splitlines():
-            unit = line.rpartition("/")[2]
-            if line.startswith("0::/") and unit.endswith(".service"):
-                # Units are stopped in the reverse order of their start.
-                return (f"--property=Before={unit}",)
-        return ()
+            if line.startswith("0::/"):
+                return line.removeprefix("0::/")
+        return None
 
     # Without systemd
 
@@ -202,14 +206,14 @@ class Cgroups:
 
     def _base(self, root: Path) -> Path:
         """Return the cgroup of coalserver, or the one above if it has moved to one of its own."""
-        for line in self._places.own.read_text("utf-8").splitlines():
-            if line.startswith("0::/"):
-                path = root / line.removeprefix("0::/")
-                path = path.parent if path.name == OWN_NAME else path
-                if not os.access(path, os.W_OK):
-                    raise Unavailable(f"{path} may not be written")
-                return path
-        raise Unavailable("coalserver is in no cgroup of v2")
+        own = self._own_path()
+        if own is None:
+            raise Unavailable("coalserver is in no cgroup of v2")
+        path = root / own
+        path = path.parent if path.name == OWN_NAME else path
+        if not os.access(path, os.W_OK):
+            raise Unavailable(f"{path} may not be written")
+        return path
 
     @staticmethod
     def _check_entry(cgroup: Cgroup) -> None:
