@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -78,8 +78,8 @@ class _Hold:
     """A lock that is released at the end of a context, or before."""
 
     lock: asyncio.Lock
+    on_release: Callable[[], None]
     held: bool = True
-    on_release: Callable[[], None] = field(default=lambda: None)
 
     def release(self) -> None:
         if self.held:
@@ -426,7 +426,7 @@ class SavingService:
         """Hold the files of a world."""
         lock = self.files(world_id)
         await lock.acquire()
-        hold = _Hold(lock, on_release=lambda: self._context.wake_all())
+        hold = _Hold(lock, self._context.wake_all)
         try:
             yield hold
         finally:

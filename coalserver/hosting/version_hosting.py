@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from coalserver.core.commands.audit import check_admin, execute_audited, record_audit_entry
@@ -76,11 +77,7 @@ class VersionHosting(Hosting):
         self._check_open()
         await self._check_disk()
         folder = self.catalog.store.folder
-
-        def prepare() -> None:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-        await in_thread(prepare)
+        await in_thread(partial(folder.mkdir, mode=0o700, parents=True, exist_ok=True))
         return folder / f"{secrets.token_hex(8)}.part"
 
     async def add_version_jar(self, version: Version, path: Path, actor: int) -> Version:
