@@ -47,7 +47,7 @@ class LogImporter:
     ) -> list[ImportedFile]:
         """Import files or folders, or the world's own logs; see `Hosting.import_logs`."""
         world = self.core.query(get_run, world_id=world_id).world
-        await self.core.execute(check_admin, actor=actor)
+        self.core.query(check_admin, actor=actor)
         files = WorldFiles(self.folder, world_id)
         async with self._importing:
             done: list[ImportedFile] = []
@@ -99,7 +99,8 @@ class _FileTask:
 
     async def run(self, previous: float) -> float:
         """Import the file; return the time of its last line, or else `previous`. Raises OperatorError."""
-        until = await asyncio.to_thread(self._console_begins)
+        stored = self._core.query(stored_sequence, world_id=self._world_id, source=CONSOLE)
+        until = await asyncio.to_thread(self._console_begins, stored)
         try:
             reader = await asyncio.to_thread(
                 LogFileReader, self._file, self._zone, self._core.now, previous
@@ -124,13 +125,12 @@ class _FileTask:
         except OSError as error:
             raise _unreadable(self._file.path, error) from error
 
-    def _console_begins(self) -> float:
-        """Return the time from which on lines are left to the console."""
+    def _console_begins(self, stored: int) -> float:
+        """Return the time from which on lines are left to the console, with the number of its last stored line."""
         begins = float("inf")
         state = read_run(self._files.run)
         if state is not None and state.members():
             begins = self._core.now - CONSOLE_SECONDS
-        stored = self._core.query(stored_sequence, world_id=self._world_id, source=CONSOLE)
         waiting = ConsoleReader(self._files.run).read(stored, 1)
         return min(begins, *(line.at - 1 for line in waiting), float("inf"))
 
