@@ -46,7 +46,12 @@ from coalserver.hosting.saving import SavingService
 from coalserver.hosting.segments import ConsoleLine
 from coalserver.hosting.sizes import WorldSizes
 from coalserver.hosting.version_hosting import VersionHosting
-from coalserver.hosting.wake import WakePorts, find_sleeping_worlds, wake_fields
+from coalserver.hosting.wake import (
+    WakePorts,
+    find_sleeping_worlds,
+    hosted_wake_fields,
+    wake_fields,
+)
 from coalserver.hosting.world_files import WorldFiles
 from coalserver.hosting.world_process import WorldProcess
 from coalserver.hosting.world_task import WorldTask
@@ -230,8 +235,9 @@ class WorldHosting(SaveHosting, VersionHosting):
                 self._update_wake_ports()
             self._wake(after.id)
 
-    def _on_hosted(self, _: HostedWorld | None, after: HostedWorld | None) -> None:
-        self._update_wake_ports()
+    def _on_hosted(self, before: HostedWorld | None, after: HostedWorld | None) -> None:
+        if not before or not after or hosted_wake_fields(before) != hosted_wake_fields(after):
+            self._update_wake_ports()
         if after is not None:
             self._wake(after.id)
 

@@ -78,6 +78,11 @@ def wake_fields(world: World) -> tuple[object, ...]:
     return world.status, world.active, world.properties
 
 
+def hosted_wake_fields(hosted: HostedWorld) -> tuple[object, ...]:
+    """Return the fields of a hosted world that its port, or that of another world, depends on."""
+    return hosted.wake_on_connect, hosted.asleep_port, hosted.port, hosted.minecraft
+
+
 def find_sleeping_worlds(reader: Reader, *, folder: Path) -> list[SleepingWorld]:
     """Return the worlds whose ports are to be answered: those asleep whose port no other world has."""
     runs = [get_run(reader, world.id, archived=True) for world in all_hosted_worlds(reader)]
