@@ -261,7 +261,7 @@ def _enable(base: Path, controllers: "set[str]") -> None:
 
 def _move(pids: "set[str]", target: Path) -> None:
     for pid in pids:
-        # One that has ended needs not be moved.
+        # One that has ended need not be moved.
         with suppress(ProcessLookupError):
             (target / "cgroup.procs").write_text(pid, "ascii")
 

@@ -16,7 +16,7 @@ def open_regular(folder: Path, name: str | Path) -> IO[bytes]:
 
     `name` is relative. The folder itself may not be a link either.
     """
-    # Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+    # Without O_NONBLOCK, opening a pipe without a writer would wait.
     in_file = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
     path = Path(name)
     if not path.parts or path.name == "..":

@@ -18,7 +18,7 @@ def delete_folder(folder: Path) -> None:
         except PermissionError:
             if os.geteuid() == 0:
                 raise
-            # The process can have removed permissions from its own folders.
+            # The process may have removed permissions from its own folders.
             for parent, _, _ in os.walk(folder, onerror=None):
                 for entry in os.scandir(parent):
                     if entry.is_dir(follow_symlinks=False):

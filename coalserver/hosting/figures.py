@@ -59,7 +59,7 @@ class SampleTaker:
         self._tallies: Tallies = {}
 
     def add(self, figures: Figures, players: int, now: float) -> None:
-        """Count figures that were measured at a time. Take the sample of an earlier minute before."""
+        """Count figures that were measured at a time. Take the sample of an earlier minute first."""
         values = {
             "cpu": figures.cpu,
             "memory": figures.memory_used,

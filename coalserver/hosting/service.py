@@ -61,7 +61,7 @@ log = logging.getLogger(__name__)
 
 #: Between two measurements.
 MEASURE_SECONDS = 10.0
-#: The server listens after so many seconds, whatever earlier processes do.
+#: After at most this many seconds the server listens, whatever earlier processes do.
 RECOVER_SECONDS = 5.0
 #: After a failure of a world's task it starts anew.
 RETRY_SECONDS = 5.0
@@ -69,7 +69,7 @@ RETRY_SECONDS = 5.0
 CRASH_LINES = 20
 #: What restores have replaced is looked at this often.
 CLEAN_SECONDS = 86_400.0
-#: Seconds for which tasks may take to leave their worlds to the keepers.
+#: Seconds that tasks may take to leave their worlds to the keepers.
 LEAVE_SECONDS = 10.0
 
 

@@ -161,7 +161,7 @@ class _WakePort:
         self._sockets = _listen(bind, world.port)
         self._addresses: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        #: Those whose players are to be told what becomes of a start.
+        #: Those whose players wait for the answer to a start.
         self._waiting: set[asyncio.Task[None]] = set()
         self._not_before = 0.0
         #: The start that a login has asked for, which all others wait for.
@@ -171,7 +171,7 @@ class _WakePort:
             loop.add_reader(one.fileno(), self._accept, one)
 
     def close(self) -> None:
-        """Stop listening. Connections that are told about a start end by themselves."""
+        """Stop listening. Connections that wait for the answer to a start end by themselves."""
         loop = asyncio.get_running_loop()
         for one in self._sockets:
             loop.remove_reader(one.fileno())
@@ -201,7 +201,7 @@ class _WakePort:
         self._addresses[address] += 1
         task = asyncio.create_task(self._serve(client))
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._forget(done, address))
+        task.add_done_callback(lambda done: self._on_served(done, address))
         task.add_done_callback(self._waiting.discard)
 
     def _pause(self, listener: socket.socket) -> None:
@@ -215,7 +215,7 @@ class _WakePort:
             loop = asyncio.get_running_loop()
             loop.add_reader(listener.fileno(), self._accept, listener)
 
-    def _forget(self, task: "asyncio.Task[None]", address: str) -> None:
+    def _on_served(self, task: "asyncio.Task[None]", address: str) -> None:
         self._tasks.discard(task)
         self._addresses[address] -= 1
         if not self._addresses[address]:
@@ -270,7 +270,7 @@ class _WakePort:
         if following not in LOGINS or login.varint() != 0:
             raise InvalidPacket("not a login")
         text = json.dumps(
-            {"text": await self._login(_checked_name(login.text(4 * MAX_NAME_LENGTH)))}
+            {"text": await self._login(_validate_name(login.text(4 * MAX_NAME_LENGTH)))}
         )
         writer.write(packet(b"\x00" + _text(text)))
 
@@ -302,15 +302,15 @@ class _WakePort:
         with suppress(TimeoutError):
             async with asyncio.timeout(SECOND_BYTE_SECONDS):
                 second = await reader.read(1)
-        most = str(self.world.max_players)
+        max_players = str(self.world.max_players)
         if second == b"\x01":
             # 127: no protocol of a game that sends this.
-            words = ("\xa71", "127", self.world.minecraft, ASLEEP, "0", most)
+            words = ("\xa71", "127", self.world.minecraft, ASLEEP, "0", max_players)
             return _legacy_kick("\0".join(words))
-        return _legacy_kick("\xa7".join((ASLEEP, "0", most)))
+        return _legacy_kick("\xa7".join((ASLEEP, "0", max_players)))
 
     async def _login(self, name: str) -> str:
-        """Start the world for a player, and return what they are told."""
+        """Start the world for a player, and return what they are answered."""
         if self.world.white_list and not await asyncio.to_thread(
             is_listed, self.world.server, name
         ):
@@ -377,9 +377,9 @@ class _Bytes:
                 return value & 0xFFFFFFFF
         raise InvalidPacket("not a number of the protocol")
 
-    def text(self, most: int) -> str:
+    def text(self, max_bytes: int) -> str:
         size = self.varint()
-        if size > most:
+        if size > max_bytes:
             raise InvalidPacket("the text is too long")
         return self.take(size).decode("utf-8")
 
@@ -401,16 +401,16 @@ async def _legacy_name(reader: asyncio.StreamReader) -> str:
     first = (await reader.readexactly(1))[0]
     if first:
         # From 1.3 on: the protocol, then the name.
-        return _checked_name(await _legacy_text(reader, MAX_NAME_LENGTH))
+        return _validate_name(await _legacy_text(reader, MAX_NAME_LENGTH))
     size = (await reader.readexactly(1))[0]
     content = await reader.readexactly(2 * size)
     # `name;host:port`
-    return _checked_name(content.decode("utf-16-be").partition(";")[0])
+    return _validate_name(content.decode("utf-16-be").partition(";")[0])
 
 
-async def _legacy_text(reader: asyncio.StreamReader, most: int) -> str:
+async def _legacy_text(reader: asyncio.StreamReader, max_length: int) -> str:
     size = int.from_bytes(await reader.readexactly(2), "big")
-    if size > most:
+    if size > max_length:
         raise InvalidPacket("the text is too long")
     return (await reader.readexactly(2 * size)).decode("utf-16-be")
 
@@ -420,7 +420,7 @@ def _legacy_kick(text: str) -> bytes:
     return bytes((LEGACY_KICK,)) + (len(encoded) // 2).to_bytes(2, "big") + encoded
 
 
-def _checked_name(name: str) -> str:
+def _validate_name(name: str) -> str:
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isascii() or not name.isprintable():
         raise InvalidPacket("not a name of a player")
     return name

@@ -40,13 +40,10 @@ CHECK_SECONDS = 0.05
 _EULA = re.compile(r"You need to agree to the EULA")
 _BIND = re.compile(r"FAILED TO BIND TO PORT")
 _JAVA = re.compile(r"UnsupportedClassVersionError.*?versions up to (\d+)")
-#: The answer to `list`: players, and whether their names are in a line of its own.
+#: The answer to `list`: players, and whether their names are on a line of their own.
 LIST_ANSWER = re.compile(r"There are (\d+)(?: of a max(?: of)? |/)\d+ players online(:?)(.*)")
 #: The version of class files of Java 1.0, less one.
 JAVA_OFFSET = 44
-
-#: What happened until now; None: it goes on.
-Interrupt = Callable[[], bool]
 
 
 @dataclass(slots=True)
