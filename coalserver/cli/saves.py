@@ -26,13 +26,12 @@ from coalserver.cli.output import (
     print_error,
     print_result,
 )
-from coalserver.cli.world_orders import hosted_world_by_key
+from coalserver.cli.world_orders import describe_trouble, hosted_world_by_key
 from coalserver.cli.worlds import key_argument
 from coalserver.core.hosting import ShownSave
 from coalserver.core.queries.hosting import get_run, get_settings
 from coalserver.domain.audit import COMMAND_LINE
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.hosting.refusals import trouble_text
 from coalserver.media.files import sync_directory
 from coalserver.server import control
 from coalserver.server.admin import AdminContext
@@ -157,12 +156,7 @@ async def world_restoring(context: AdminContext, *, key: str) -> Any:
 
 def _restore_state(context: AdminContext, world_id: int) -> dict[str, Any]:
     hosted = context.core.query(get_run, world_id=world_id).hosted
-    trouble = hosted.trouble
-    return {
-        "restoring": hosted.restoring,
-        "trouble": trouble
-        and {"code": str(trouble.code), "text": trouble_text(trouble), "at": trouble.at},
-    }
+    return {"restoring": hosted.restoring, "trouble": describe_trouble(hosted)}
 
 
 class DownloadCommand(AdminCommand):

@@ -22,7 +22,7 @@ from coalserver.core.commands.hosting import refuse
 from coalserver.core.queries.hosting import get_run, hosted_worlds
 from coalserver.domain.audit import COMMAND_LINE
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.hosting.hosted_world import TroubleCode
+from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld, TroubleCode
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode, trouble_text
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order
 from coalserver.domain.minecraft.world import World
@@ -68,6 +68,14 @@ def hosted_world_by_key(context: AdminContext, key: str) -> World:
     return world
 
 
+def describe_trouble(hosted: HostedWorld) -> dict[str, Any] | None:
+    """Return the trouble of a world with `code`, `text` and `at`, or None."""
+    trouble = hosted.trouble
+    if trouble is None:
+        return None
+    return {"code": str(trouble.code), "text": trouble_text(trouble), "at": trouble.at}
+
+
 class OrderCommand(AdminCommand):
     """A command that gives an order to one world or to all, and can wait until it is carried out.
 
@@ -99,7 +107,7 @@ def _print_rows(rows: list[dict[str, Any]], is_all: bool, as_json: bool) -> int:
     """Print the outcome of an order and return the exit status: 1 if it failed for a world."""
     errors = [row for row in rows if row["error"]]
     for row in rows:
-        del row["at"]
+        del row["trouble"]
     if not is_all:
         row = rows[0]
         if errors:
@@ -158,8 +166,10 @@ def _verdict(
     if order == SAVE:
         if state["saving"] or name == "SAVING":
             return False, None
-        failed = trouble and trouble["code"] in SAVE_TROUBLES and trouble["at"] >= row["at"]
-        return True, trouble["text"] if failed else None
+        # An older trouble stays. Its time cannot identify it: the clock may have been set back.
+        if trouble and trouble["code"] in SAVE_TROUBLES and trouble != row["trouble"]:
+            return True, trouble["text"]
+        return True, None
     if order in (Order.PLAY, Order.RESTART):
         if name in AT_REST:
             return True, trouble["text"] if trouble else "The world was stopped."
@@ -215,7 +225,7 @@ def _row(context: AdminContext, world: World) -> dict[str, Any]:
         "state": str(world.status).upper(),
         "outcome": "",
         "error": None,
-        "at": context.core.now,
+        "trouble": describe_trouble(context.core.query(get_run, world_id=world.id).hosted),
     }
 
 
@@ -267,13 +277,11 @@ async def world_states(context: AdminContext, *, keys: list[str]) -> Any:
             run = context.core.query(get_run, world_id=opaque_keys(context).id(SERVER, key))
         except DomainError:
             continue
-        trouble = run.hosted.trouble
         states[key] = {
             "state": str(run.status).upper(),
             "wanted": str(run.hosted.wanted),
             "saving": run.hosted.saving,
-            "trouble": trouble
-            and {"code": str(trouble.code), "text": trouble_text(trouble), "at": trouble.at},
+            "trouble": describe_trouble(run.hosted),
         }
     return {"states": states}
 

@@ -1,10 +1,13 @@
 """A machine with a hosted world, for tests of the command line."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
+from coalserver.core.commands.hosting import update_run
 from coalserver.domain.audit import COMMAND_LINE, AuditEntry
-from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld
+from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld, Trouble
+from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.world import World
 from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
@@ -44,6 +47,21 @@ class Hosted(Machine):
                 world, hosted = state.get(World, self.world), state.get(HostedWorld, self.world)
                 assert world is not None and hosted is not None
                 return world, hosted, list(state.all(AuditEntry))
+
+    def set_trouble(self, trouble: Trouble) -> None:
+        """Record a trouble of the world, while no server runs."""
+
+        def fail(run: Run, _: float) -> Run:
+            return replace(run, hosted=replace(run.hosted, trouble=trouble))
+
+        async def record() -> None:
+            home = DataDirectory(self.data)
+            with home.lock():
+                async with open_offline(self.config, home) as context:
+                    params = {"world_id": self.world, "transition": fail}
+                    await context.core.execute(update_run, **params)
+
+        asyncio.run(record())
 
     def actions(self) -> list[tuple[str, str]]:
         return [

@@ -1,22 +1,16 @@
 """Saved games of hosted worlds on the command line (hosting.md, 9 and 12), with and without a running server."""
 
-import asyncio
 import os
 import signal
 import stat
 import time
 import zipfile
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from coalserver.core.commands.hosting import update_run
 from coalserver.domain.minecraft.hosting.hosted_world import Trouble, TroubleCode
-from coalserver.domain.minecraft.hosting.transitions import Run
-from coalserver.server.admin import open_offline
-from coalserver.storage.data_directory import DataDirectory
 from tests.cli.hosted import WAIT, Hosted
 from tests.hosting.zips import world_zip
 
@@ -185,19 +179,7 @@ def test_older_trouble_is_not_that_of_the_restore(
 ) -> None:
     """The clock was set back since, so that its time does not tell."""
     key = hosted.key_of_world()
-    trouble = Trouble(TroubleCode.CRASH_LOOP, time.time() + 1000)
-
-    def fail(run: Run, _: float) -> Run:
-        return replace(run, hosted=replace(run.hosted, trouble=trouble))
-
-    async def set_trouble() -> None:
-        home = DataDirectory(hosted.data)
-        with home.lock():
-            async with open_offline(hosted.config, home) as context:
-                params = {"world_id": hosted.world, "transition": fail}
-                await context.core.execute(update_run, **params)
-
-    asyncio.run(set_trouble())
+    hosted.set_trouble(Trouble(TroubleCode.CRASH_LOOP, time.time() + 1000))
     save = str(upload(hosted, archive)["id"])
     with serving(hosted, server):
         result = hosted("world", "restore", key, save, "--json")

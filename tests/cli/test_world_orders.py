@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from coalserver.cli.output import format_fields
-from coalserver.cli.world_orders import world_console
+from coalserver.cli.world_orders import _verdict, world_console
 from coalserver.domain.audit import AuditAction
-from coalserver.domain.minecraft.hosting.hosted_world import Wanted
+from coalserver.domain.minecraft.hosting.hosted_world import Trouble, TroubleCode, Wanted
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.cli.hosted import WAIT, Hosted
 from tests.processes import TIMEOUT_SECONDS, CommandLine, command, environment
@@ -101,6 +101,35 @@ def test_wait_fails_with_the_trouble_or_when_time_is_up(
             hosted.wait_for("LOADED")
         result = hosted("world", "play", key, "--wait", seconds, "--json")
         assert (result.status, result.document) == (1, {"error": sentence})
+
+
+def test_older_trouble_is_not_that_of_the_saved_game(hosted: Hosted) -> None:
+    """The clock was set back since, so that its time does not tell."""
+    key = hosted.key_of_world()
+    with hosted.serve() as server:
+        assert hosted("world", "play", key, *WAIT).status == 0
+        server.process.kill()
+        server.process.wait()
+    hosted.set_trouble(Trouble(TroubleCode.DISK, time.time() + 1000, ("5", "1024")))
+    with hosted.serve():
+        hosted.wait_for("RUNNING")
+        saved = hosted("world", "save", key, *WAIT, "--json")
+        assert hosted.hosting["trouble"]["code"] == "disk"
+    assert (saved.status, saved.document) == (
+        0,
+        {"key": key, "name": "World", "short_name": "", "state": "RUNNING", "outcome": "accepted"},
+    )
+
+
+@pytest.mark.parametrize("seconds", [-1000, 1000])
+def test_trouble_of_a_saved_game_is_known_whatever_the_clock_says(seconds: int) -> None:
+    """A trouble other than the one before the order is that of the order."""
+    before = {"code": "disk", "text": "Not enough disk space.", "at": 2000.0}
+    row = {"trouble": before}
+    state = {"state": "RUNNING", "saving": False, "trouble": before}
+    assert _verdict("save", row, state) == (True, None)
+    later = {**before, "at": 2000.0 + seconds}
+    assert _verdict("save", row, {**state, "trouble": later}) == (True, "Not enough disk space.")
 
 
 def test_server_stops_while_a_command_waits(hosted: Hosted) -> None:
