@@ -27,7 +27,7 @@ from coalserver.domain.minecraft.hosting.refusals import RefusalCode, trouble_te
 from coalserver.domain.minecraft.hosting.transitions import Answer, Order
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.text import printable, without_terminal_codes
-from coalserver.security.opaque_keys import SERVER
+from coalserver.security.opaque_keys import SERVER, OpaqueKeys
 from coalserver.server import control
 from coalserver.server.admin import AdminContext
 from coalserver.storage.data_directory import DataDirectory
@@ -185,16 +185,17 @@ def _order_callback(order: str) -> Callable[..., Awaitable[Any]]:
             refuse(RefusalCode.SERVER_NOT_RUNNING)
         if key is not None:
             world = hosted_world_by_key(context, key)
-            row = _row(context, world)
+            row = _row(context, opaque_keys(context), world)
             answer = await _give(context, world, order)
-            return {"worlds": [_with_outcome(context, row, answer)]}
+            return {"worlds": [_with_outcome(context, row, world.id, answer)]}
         worlds = context.core.query(hosted_worlds)
-        rows = {world.id: _row(context, world) for world in worlds}
+        keys = opaque_keys(context)
+        rows = {world.id: _row(context, keys, world) for world in worlds}
         if order in (Order.PAUSE, Order.KILL):
             answers = await context.hosting.stop_all(Order(order), COMMAND_LINE)
             return {
                 "worlds": [
-                    _with_outcome(context, row, answers[id])
+                    _with_outcome(context, row, id, answers[id])
                     for id, row in rows.items()
                     if id in answers
                 ]
@@ -202,7 +203,7 @@ def _order_callback(order: str) -> Callable[..., Awaitable[Any]]:
         for world in worlds:
             try:
                 answer = await _give(context, world, order)
-                _with_outcome(context, rows[world.id], answer)
+                _with_outcome(context, rows[world.id], world.id, answer)
             except DomainError as error:
                 rows[world.id] |= {"outcome": "refused", "error": error_message(error)}
         return {"worlds": [*rows.values()]}
@@ -217,9 +218,9 @@ async def _give(context: AdminContext, world: World, order: str) -> Answer:
     return await context.hosting.order(world.id, Order(order), COMMAND_LINE)
 
 
-def _row(context: AdminContext, world: World) -> dict[str, Any]:
+def _row(context: AdminContext, keys: OpaqueKeys, world: World) -> dict[str, Any]:
     return {
-        "key": opaque_keys(context).of(SERVER, world.id),
+        "key": keys.of(SERVER, world.id),
         "name": world.name,
         "short_name": world.short_name,
         "state": str(world.status).upper(),
@@ -229,9 +230,10 @@ def _row(context: AdminContext, world: World) -> dict[str, Any]:
     }
 
 
-def _with_outcome(context: AdminContext, row: dict[str, Any], answer: Answer) -> dict[str, Any]:
-    world = context.core.query(get_run, world_id=opaque_keys(context).id(SERVER, row["key"])).world
-    row["state"] = str(world.status).upper()
+def _with_outcome(
+    context: AdminContext, row: dict[str, Any], world_id: int, answer: Answer
+) -> dict[str, Any]:
+    row["state"] = str(context.core.query(get_run, world_id=world_id).status).upper()
     is_later = context.hosting.offline and answer is Answer.ACCEPTED
     row["outcome"] = "next_start" if is_later else str(answer)
     return row
@@ -272,9 +274,10 @@ def add_order_commands(group: click.Group) -> None:
 async def world_states(context: AdminContext, *, keys: list[str]) -> Any:
     """Return the states of hosted worlds by their keys. Worlds that are gone are left out."""
     states = {}
+    keys_of_worlds = opaque_keys(context)
     for key in keys:
         try:
-            run = context.core.query(get_run, world_id=opaque_keys(context).id(SERVER, key))
+            run = context.core.query(get_run, world_id=keys_of_worlds.id(SERVER, key))
         except DomainError:
             continue
         states[key] = {

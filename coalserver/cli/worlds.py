@@ -30,7 +30,7 @@ from coalserver.storage.data_directory import OperatorError
 
 
 def opaque_keys(context: AdminContext) -> OpaqueKeys:
-    """Return the keys of the COAL API."""
+    """Return the keys of the COAL API. Reads two files, so a command calls it once for all its worlds."""
     return OpaqueKeys(context.home.load_key("coal"))
 
 
@@ -45,9 +45,9 @@ def find_world(context: AdminContext, world_key: str) -> World:
         return context.core.query(world_by_short_name, short_name=world_key)
 
 
-def _row(context: AdminContext, world: World) -> dict[str, Any]:
+def _row(keys: OpaqueKeys, world: World) -> dict[str, Any]:
     return {
-        "key": opaque_keys(context).of(SERVER, world.id),
+        "key": keys.of(SERVER, world.id),
         "name": world.name,
         "short_name": world.short_name,
         "hosted": world.hosted,
@@ -133,19 +133,20 @@ async def world_add(
             changes = read_values([*pairs, *(tuple(pair) for pair in values)])
             params: dict[str, Any] = {**names, "changes": changes}
             world = await context.core.execute(create_hosted_world, actor=COMMAND_LINE, **params)
-        return _row(context, world)
+        return _row(opaque_keys(context), world)
     if version is not None or memory is not None or eula or values:
         raise OperatorError("--version, --memory, --eula and --set need --hosted.")
     world, _ = await context.execute(
         AuditAction.WORLD_ADDED, name, create_world_with_agent, **names
     )
-    return _row(context, world)
+    return _row(opaque_keys(context), world)
 
 
 @world_group.command("list", cls=AdminCommand, format=_format_worlds)
 async def world_list(context: AdminContext) -> Any:
     """List all worlds."""
-    return {"worlds": [_row(context, world) for world in context.core.query(active_worlds)]}
+    keys = opaque_keys(context)
+    return {"worlds": [_row(keys, world) for world in context.core.query(active_worlds)]}
 
 
 @world_group.command("agent", cls=AdminCommand, format=format_fields)

@@ -13,6 +13,7 @@ from coalserver.cli.world_orders import _verdict, world_console
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.hosting.hosted_world import Trouble, TroubleCode, Wanted
 from coalserver.domain.minecraft.world import WorldStatus
+from coalserver.storage.data_directory import DataDirectory
 from tests.cli.hosted import WAIT, Hosted
 from tests.processes import TIMEOUT_SECONDS, CommandLine, command, environment
 
@@ -245,6 +246,27 @@ def test_what_the_data_says_is_checked_without_a_server(line: CommandLine) -> No
     assert (result.status, result.document["error"]) == (1, "This world has no version yet.")
     off = line("world", "play", "bare", "--json", "--hosting", "no")
     assert off.document["error"] == "World hosting is switched off on this server."
+
+
+@pytest.mark.parametrize("command_of_all", ["list", "states", "pause"])
+def test_keys_of_many_worlds_are_read_once(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch, command_of_all: str
+) -> None:
+    """They are read in the event loop of the server, and `states` is asked again and again."""
+    keys = [line("world", "add", name, "--hosted", "--json").document["key"] for name in "ABC"]
+    read = []
+    load_key = DataDirectory.load_key
+
+    def count(home: DataDirectory, name: str) -> bytes:
+        read.append(name)
+        return load_key(home, name)
+
+    monkeypatch.setattr(DataDirectory, "load_key", count)
+    args = {"list": (), "states": keys, "pause": ("--all",)}[command_of_all]
+    document = line("world", command_of_all, *args, "--json").document
+    found = document["states" if command_of_all == "states" else "worlds"]
+    assert len(found) == 3
+    assert read.count("coal") == 1
 
 
 # Settings
