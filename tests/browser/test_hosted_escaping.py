@@ -9,7 +9,7 @@ from playwright.async_api import expect
 from tests.browser.test_escaping import IMAGE, SCRIPT, expect_no_script_ran
 from tests.browser.test_hosted_worlds import console_line, open_as_admin, server, tell
 from tests.browser.visitors import DESKTOP, Visitor, http_error
-from tests.hosting.test_server_process import Machine
+from tests.hosting.machine import Machine
 
 __all__ = ["server"]
 

@@ -15,7 +15,7 @@ from tests.browser.servers import Server
 from tests.browser.test_axe import Inspector, axe
 from tests.browser.test_profile import SCREENS, expect_no_horizontal_scroll
 from tests.browser.visitors import DESKTOP, NO_SERVER, PHONE, Visit, Visitor, http_error
-from tests.hosting.test_server_process import Machine
+from tests.hosting.machine import Machine
 
 __all__ = ["axe"]
 

@@ -11,7 +11,7 @@ from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.world import World
 from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
-from tests.hosting.test_server_process import Machine
+from tests.hosting.machine import Machine
 from tests.processes import TIMEOUT_SECONDS, CliResult, CommandLine
 
 WAIT = ("--wait", str(TIMEOUT_SECONDS))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.hosting.test_server_process import Machine
+from tests.hosting.machine import Machine
 from tests.processes import TIMEOUT_SECONDS, command
 
 

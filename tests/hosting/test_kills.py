@@ -20,9 +20,9 @@ from coalserver.hosting.level import read_level
 from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
 from tests.hosting.fake_child import is_torn
+from tests.hosting.machine import Machine
 from tests.hosting.stand_in_java import FAKE, JarServer, hosting_flags, make_java, run_jar_server
 from tests.hosting.test_saves_of_killed_servers import add_large_file, parts, until
-from tests.hosting.test_server_process import Machine
 
 SERVER, KEEPER, CHILD = "coalserver", "keeper", "child"
 #: Of those that are there while a process runs.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.hosting.test_server_process import Machine
+from tests.hosting.machine import Machine
 from tests.minecraft.programs import HERE, Bots, require_npm_packages
 from tests.processes import TIMEOUT_SECONDS, ServerProcess
 
