@@ -5,11 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parent.parent
 #: Seconds for a process to start, answer or exit on a busy machine.
@@ -68,6 +71,20 @@ def environment(**variables: str) -> dict[str, str]:
     """Return this environment without settings of coalserver, and with these variables."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("COAL_")}
     return own | variables
+
+
+def wait_until(
+    condition: Callable[[], T],
+    *,
+    seconds: float = TIMEOUT_SECONDS,
+    found: Callable[[], object] = lambda: "the condition did not become true",
+) -> T:
+    """Poll a condition until it is true, and return its value; otherwise fail with what `found` returns."""
+    last = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < last, found()
+        time.sleep(0.01)
+    return value
 
 
 @contextmanager

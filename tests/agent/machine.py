@@ -8,12 +8,12 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
-from tests.processes import TIMEOUT_SECONDS, environment
+from tests.processes import TIMEOUT_SECONDS, environment, wait_until
 
 AGENT = Path(__file__).parent.parent.parent / "static" / "mc" / "mc_coal_agent.py"
 #: Start of a dated log line.
@@ -23,14 +23,6 @@ LINE_PREFIX = "2026-09-25 12:00:00 [INFO] "
 def make_lines(count: int, first: int = 0) -> list[str]:
     """Return distinct chat lines."""
     return [f"{LINE_PREFIX}<bob> {index}" for index in range(first, first + count)]
-
-
-def wait_until(condition: Callable[[], object], *, seconds: float = TIMEOUT_SECONDS) -> None:
-    """Poll a condition until it is true."""
-    last = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < last, "the condition did not become true"
-        time.sleep(0.01)
 
 
 def load_agent() -> ModuleType:

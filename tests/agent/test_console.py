@@ -5,8 +5,9 @@ import signal
 
 import pytest
 
-from tests.agent.machine import read_lines, wait_until
+from tests.agent.machine import read_lines
 from tests.agent.remote_console import RemoteConsole
+from tests.processes import wait_until
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.agent.machine import pack_file, wait_until
+from tests.agent.machine import pack_file
+from tests.processes import wait_until
 
 PARSE_HISTORY = "--parse_mc_history"
 

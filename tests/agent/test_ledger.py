@@ -9,14 +9,8 @@ import sqlite3
 
 import pytest
 
-from tests.agent.machine import (
-    LINE_PREFIX,
-    load_agent,
-    make_lines,
-    pack_file,
-    start_monitoring,
-    wait_until,
-)
+from tests.agent.machine import LINE_PREFIX, load_agent, make_lines, pack_file, start_monitoring
+from tests.processes import wait_until
 
 agent_module = load_agent()
 

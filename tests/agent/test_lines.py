@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.agent.fake_server import FakeServer
-from tests.agent.machine import LINE_PREFIX, Machine, start_monitoring, wait_until
+from tests.agent.machine import LINE_PREFIX, Machine, start_monitoring
+from tests.processes import wait_until
 
 
 @pytest.fixture

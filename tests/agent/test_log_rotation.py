@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from tests.agent.machine import LINE_PREFIX, make_lines, pack_file, start_monitoring, wait_until
+from tests.agent.machine import LINE_PREFIX, make_lines, pack_file, start_monitoring
+from tests.processes import wait_until
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from tests.agent.fake_server import FakeServer
-from tests.agent.machine import LINE_PREFIX, Log, make_lines, start_monitoring, wait_until
+from tests.agent.machine import LINE_PREFIX, Log, make_lines, start_monitoring
+from tests.processes import wait_until
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.agent.machine import wait_until
+from tests.processes import wait_until
 
 #: NBT tag types, from the description of the format.
 BYTE, INT, LONG, COMPOUND = 1, 3, 4, 10

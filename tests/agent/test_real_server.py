@@ -18,9 +18,9 @@ from coalserver.config import Config
 from coalserver.core.commands.worlds import queue_console_command
 from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
-from tests.agent.machine import LINE_PREFIX, Machine, read_lines, wait_until
+from tests.agent.machine import LINE_PREFIX, Machine, read_lines
 from tests.path_proxy import run_path_proxy
-from tests.processes import CommandLine, ServerProcess, run_server
+from tests.processes import CommandLine, ServerProcess, run_server, wait_until
 
 
 class RealServer:

@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.agent.machine import LINE_PREFIX, Machine, make_lines, wait_until
+from tests.agent.machine import LINE_PREFIX, Machine, make_lines
 from tests.agent.test_real_server import RealServer
-from tests.processes import TIMEOUT_SECONDS, CommandLine
+from tests.processes import TIMEOUT_SECONDS, CommandLine, wait_until
 from tests.server.test_restore_request import Browser
 
 EMAIL, PASSWORD = "root@example.org", "correct horse"

@@ -11,8 +11,8 @@ import zipfile
 
 import pytest
 
-from tests.agent.machine import AGENT, wait_until
-from tests.processes import TIMEOUT_SECONDS, environment
+from tests.agent.machine import AGENT
+from tests.processes import TIMEOUT_SECONDS, environment, wait_until
 
 FOLDER = AGENT.parent
 #: A fake Java: records its arguments and input and ends on `stop`.

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.agent.machine import LINE_PREFIX, load_agent, start_monitoring, wait_until
+from tests.agent.machine import LINE_PREFIX, load_agent, start_monitoring
 from tests.agent.remote_console import RemoteConsole
+from tests.processes import wait_until
 
 agent_module = load_agent()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.agent.machine import AGENT, load_agent, read_lines, wait_until
-from tests.processes import environment
+from tests.agent.machine import AGENT, load_agent, read_lines
+from tests.processes import environment, wait_until
 
 agent_module = load_agent()
 

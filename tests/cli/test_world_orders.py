@@ -15,7 +15,7 @@ from coalserver.domain.minecraft.hosting.hosted_world import Trouble, TroubleCod
 from coalserver.domain.minecraft.world import WorldStatus
 from coalserver.storage.data_directory import DataDirectory
 from tests.cli.hosted import WAIT, Hosted
-from tests.processes import TIMEOUT_SECONDS, CommandLine, command, environment
+from tests.processes import TIMEOUT_SECONDS, CommandLine, command, environment, wait_until
 
 
 def test_orders_are_waited_for(hosted: Hosted) -> None:
@@ -57,9 +57,9 @@ def test_console_goes_on_after_a_number(hosted: Hosted) -> None:
         assert hosted("world", "tell", key, "say over there").status == 0
         hosted.wait_for_text("over there")
         after = ("--after", str(first["next"]))
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while not (rest := hosted("world", "console", key, *after, "--json").document["lines"]):
-            assert time.monotonic() < deadline
+        rest = wait_until(
+            lambda: hosted("world", "console", key, *after, "--json").document["lines"]
+        )
         assert rest[0]["number"] == first["next"] + 1
         assert "over there" in hosted("world", "console", key, *after).out
 
@@ -217,9 +217,7 @@ def test_play_without_a_server_that_cannot_start_becomes_a_trouble(hosted: Hoste
     key = hosted.key_of_world()
     assert hosted("world", "play", key).status == 0
     with hosted.serve("--hosting-memory", "600"):
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while (found := hosted.hosting)["trouble"] is None:
-            assert time.monotonic() < deadline
+        found = wait_until(lambda: (shown := hosted.hosting)["trouble"] and shown)
         assert (found["state"], found["wanted"], found["trouble"]["code"]) == (
             "STOPPED", "pause", "start_failed",
         )  # fmt: skip

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,7 +30,7 @@ from coalserver.hosting.world_files import WorldFiles
 from coalserver.server.admin import open_offline
 from coalserver.storage.data_directory import DataDirectory
 from tests.hosting.worlds import fake_command, free_ports
-from tests.processes import TIMEOUT_SECONDS, ServerProcess, run_server
+from tests.processes import TIMEOUT_SECONDS, ServerProcess, run_server, wait_until
 
 
 class Machine:
@@ -124,11 +123,11 @@ class Machine:
         return self.call(f"queue/{order}", "POST")[0]
 
     def wait_for(self, state: str) -> dict[str, Any]:
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while (found := self.hosting)["state"] != state:
-            assert time.monotonic() < deadline, found
-            time.sleep(0.02)
-        return found
+        def find() -> dict[str, Any]:
+            found = self.hosting
+            return found if found["state"] == state else {}
+
+        return wait_until(find, found=lambda: self.hosting)
 
     @property
     def files(self) -> WorldFiles:
@@ -144,10 +143,7 @@ class Machine:
         return [line.text for line in ConsoleReader(self.files.run).read(0, 1_000_000)]
 
     def wait_for_text(self, part: str, count: int = 1) -> None:
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while sum(part in text for text in self.texts()) < count:
-            assert time.monotonic() < deadline, self.texts()
-            time.sleep(0.02)
+        wait_until(lambda: sum(part in text for text in self.texts()) >= count, found=self.texts)
 
     async def check_history(self) -> None:
         """Check, while no server runs, that each line with a time is stored once and in its order."""

@@ -1,15 +1,13 @@
 """Kill -9 of coalserver while saved games are made and restored (the table of hosting.md, 9)."""
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.hosting.machine import Machine
-from tests.processes import TIMEOUT_SECONDS
+from tests.processes import wait_until
 
 #: Of zeros: it takes a moment to be packed, and hardly any room.
 LARGE = 1 << 30
@@ -22,13 +20,6 @@ async def box(tmp_path: Path) -> Any:
     machine = Machine(tmp_path)
     yield machine
     await machine.end()
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def add_large_file(box: Machine, size: int = LARGE) -> Path:
@@ -51,7 +42,7 @@ def assert_saves_again(box: Machine) -> None:
     """Check that nothing of the saved game is left, and that the world saves by itself again."""
     box.wait_for("RUNNING")
     box.wait_for_text("Automatic saving is now enabled")
-    until(lambda: box.state.marks == {})
+    wait_until(lambda: box.state.marks == {})
     # Listed only once all is in order.
     assert box.call("saves") == (200, {"saves": []})
     assert parts(box) == []
@@ -68,7 +59,7 @@ async def test_server_killed_while_the_game_writes(box: Machine) -> None:
     with box.serve():
         assert_saves_again(box)
         assert box.order("save") == 202
-        until(lambda: not box.hosting["saving"])
+        wait_until(lambda: not box.hosting["saving"])
         assert box.hosting["saved_games"] == 1
 
 
@@ -78,7 +69,7 @@ async def test_server_killed_while_files_are_copied(box: Machine) -> None:
         start(box)
         add_large_file(box)
         assert box.order("save") == 202
-        until(lambda: parts(box))
+        wait_until(lambda: parts(box))
     with box.serve():
         assert_saves_again(box)
 
@@ -90,7 +81,7 @@ async def test_server_killed_while_an_archive_is_read_back(box: Machine) -> None
         add_large_file(box, SMALLER)
         assert box.order("save") == 202
         box.wait_for_text("Automatic saving is now enabled")
-        until(lambda: box.state.marks == {})
+        wait_until(lambda: box.state.marks == {})
     with box.serve():
         box.wait_for("RUNNING")
         # Whole or absent.
@@ -109,7 +100,7 @@ async def test_server_killed_in_saving(box: Machine, wanted: str) -> None:
         add_large_file(box)
         assert box.order("pause") == 202
         box.wait_for("SAVING")
-        until(lambda: parts(box))
+        wait_until(lambda: parts(box))
         if wanted == "play":
             assert box.order("play") == 202
     with box.serve():
@@ -126,12 +117,12 @@ async def test_server_killed_in_a_restore(box: Machine) -> None:
         box.wait_for("STOPPED")
         add_large_file(box, SMALLER)
         assert box.order("save") == 202
-        until(lambda: not box.hosting["saving"])
+        wait_until(lambda: not box.hosting["saving"])
         [saved] = box.call("saves")[1]["saves"]
         assert box.call(f"saves/{saved['id']}/restore", "POST")[0] == 202
         new = box.files.folder / "server.new"
         # It may be over already.
-        until(lambda: new.exists() or (box.files.folder / "old").exists())
+        wait_until(lambda: new.exists() or (box.files.folder / "old").exists())
     with box.serve():
         whole = not new.exists() and (box.files.folder / "old").exists()
         assert not new.exists() and not (box.files.folder / "complete").exists()

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.hosting.machine import Machine
-from tests.processes import TIMEOUT_SECONDS
+from tests.processes import TIMEOUT_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -80,10 +79,7 @@ async def test_world_is_found_ended_after_the_server_was_killed(
         process = first.keeper if name == "keeper" else first.child
         os.kill((process or {})["pid"], signal.SIGKILL)
     with box.serve() as server:
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while box.state.run == first.run:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: box.state.run != first.run)
         box.wait_for("RUNNING")
         assert first.members() == []
         assert server.stop() == 0

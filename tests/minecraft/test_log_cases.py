@@ -21,9 +21,10 @@ from coalserver.core.ports import LineCategory, LineQuery, VisitQuery
 from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.minecraft.history import LogLine
 from tests.agent.fake_server import FakeServer
-from tests.agent.machine import Agent, Machine, start_monitoring, wait_until
+from tests.agent.machine import Agent, Machine, start_monitoring
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import WorldFixture, make_world
+from tests.processes import wait_until
 
 CASES = sorted((Path(__file__).parent / "log_cases").glob("*.json"))
 #: The agent looks at files twice a second.

@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -16,7 +15,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.processes import TIMEOUT_SECONDS, CommandLine, ServerProcess, run_server, tags
+from tests.processes import (
+    TIMEOUT_SECONDS,
+    CommandLine,
+    ServerProcess,
+    run_server,
+    tags,
+    wait_until,
+)
 
 EMAIL, PASSWORD = "root@example.org", "correct horse"
 BOUNDARY = "a-boundary"
@@ -103,14 +109,14 @@ class Site:
 
     def wait_until(self, holds: Callable[[], bool]) -> None:
         """Repeat until the condition holds; the server may be unreachable in between."""
-        end = time.monotonic() + TIMEOUT_SECONDS
-        while True:
+
+        def is_reached() -> bool:
             try:
-                if holds():
-                    return
+                return holds()
             except OSError:
-                pass
-            assert time.monotonic() < end, "it did not come back"
+                return False
+
+        wait_until(is_reached, found=lambda: "it did not come back")
 
     def has_game(self, game: str) -> bool:
         bearer = {"Authorization": f"Bearer {self.token}"}
