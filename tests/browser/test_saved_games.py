@@ -1,5 +1,6 @@
 """Saved games of a world that the server runs: on the page of the world and on their own page."""
 
+import asyncio
 import io
 import zipfile
 
@@ -9,6 +10,7 @@ from tests.browser.test_hosted_worlds import machine, open_as_admin, server
 from tests.browser.test_profile import SCREENS, expect_no_horizontal_scroll
 from tests.browser.visitors import PHONE, http_error
 from tests.hosting.zips import world_zip
+from tests.processes import TIMEOUT_SECONDS
 
 __all__ = ["machine", "server"]
 
@@ -79,8 +81,9 @@ async def test_world_is_uploaded_and_restored_without_scripts(visit, machine, se
     await main.get_by_role("link", name="Restore…").click()
     await main.get_by_role("button", name="Restore").click()
     await expect(main).to_contain_text("The saved game is being restored.")
-    while await main.get_by_text("Restoring…").count():
-        await root.page.reload()
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while await main.get_by_text("Restoring…").count():
+            await root.page.reload()
     level = machine.files.server / "world" / "level.dat"
     with zipfile.ZipFile(io.BytesIO(UPLOAD["buffer"])) as archive:
         assert level.read_bytes() == archive.read("world/level.dat")

@@ -2,14 +2,13 @@
 
 import json
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.hosting.machine import Machine
-from tests.processes import TIMEOUT_SECONDS, command
+from tests.processes import TIMEOUT_SECONDS, command, wait_until
 
 
 @pytest.fixture
@@ -40,8 +39,7 @@ async def test_backup_with_worlds_is_restored_only_when_none_runs(
         assert box.order("play") == 202
         box.wait_for("RUNNING")
         assert box.order("save") == 202
-        while box.hosting["saving"]:
-            time.sleep(0.02)
+        wait_until(lambda: not box.hosting["saving"])
         [saved] = box.call("saves")[1]["saves"]
         assert call(box, "backup", "--worlds", file)[0] == 0
         assert box.call(f"saves/{saved['id']}", "DELETE")[0] == 204
