@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from coalserver.hosting.keeper_client import read_run
-from coalserver.hosting.processes import end_processes
 from tests.cli.hosted import Hosted
 from tests.processes import CommandLine
 
@@ -18,6 +16,4 @@ def hosted(tmp_path: Path, line: CommandLine) -> Iterator[Hosted]:
     machine = Hosted(tmp_path, line)
     asyncio.run(machine.prepare())
     yield machine
-    state = read_run(machine.files.run)
-    if state is not None:
-        asyncio.run(end_processes(state.members, term_seconds=0))
+    asyncio.run(machine.end())

@@ -1,4 +1,4 @@
-"""Fixtures of hosting: the folders of a world, whose processes are ended after the test."""
+"""Fixtures of hosting. The processes of worlds and bots are ended after the test."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.hosting.keepers import KeeperFolder
+from tests.hosting.machine import Machine
 from tests.hosting.worlds import Worlds
+from tests.minecraft.programs import Bots
 
 
 @pytest.fixture
@@ -23,3 +25,20 @@ async def worlds(tmp_path: Path) -> AsyncIterator[Worlds]:
     await worlds.open()
     yield worlds
     await worlds.end()
+
+
+@pytest.fixture
+async def box(tmp_path: Path) -> AsyncIterator[Machine]:
+    """A data directory with a hosted world; its servers are processes of their own."""
+    machine = Machine(tmp_path)
+    yield machine
+    await machine.end()
+
+
+@pytest.fixture
+async def bots() -> AsyncIterator[Bots]:
+    """Bots that play the game itself."""
+    bots = Bots()
+    await bots.start()
+    yield bots
+    await bots.kill()

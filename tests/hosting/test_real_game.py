@@ -49,14 +49,6 @@ async def box(tmp_path: Path) -> AsyncIterator[GameMachine]:
     await machine.end()
 
 
-@pytest.fixture
-async def bots() -> AsyncIterator[Bots]:
-    found = Bots()
-    await found.start()
-    yield found
-    await found.kill()
-
-
 async def start(box: GameMachine, server: ServerProcess) -> Place:
     """Start the world and return where its shown address leads."""
     assert await box.in_thread(box.order, "play") == 202

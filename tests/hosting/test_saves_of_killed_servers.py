@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,13 +12,6 @@ from tests.processes import wait_until
 LARGE = 1 << 30
 #: Packed to its end.
 SMALLER = 1 << 27
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> Any:
-    machine = Machine(tmp_path)
-    yield machine
-    await machine.end()
 
 
 def add_large_file(box: Machine, size: int = LARGE) -> Path:

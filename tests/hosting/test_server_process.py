@@ -2,20 +2,11 @@
 
 import os
 import signal
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.hosting.machine import Machine
 from tests.processes import TIMEOUT_SECONDS, wait_until
-
-
-@pytest.fixture
-async def box(tmp_path: Path) -> Any:
-    machine = Machine(tmp_path)
-    yield machine
-    await machine.end()
 
 
 async def test_sigterm_stops_the_world_and_the_next_server_starts_it(box: Machine) -> None:

@@ -6,7 +6,7 @@ own protocol; the rest is what a user has.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,6 @@ def server(data: Path, tmp_path: Path, jars: JarServer) -> Iterator[ServerProces
         yield server
         # In good order, so that the world is stopped.
         server.stop()
-
-
-@pytest.fixture
-async def bots() -> AsyncIterator[Bots]:
-    found = Bots()
-    await found.start()
-    yield found
-    await found.kill()
 
 
 class Commands:
