@@ -7,7 +7,7 @@ import pytest
 
 from tests.hosting.keepers import KeeperFolder
 from tests.hosting.machine import Machine
-from tests.hosting.worlds import Worlds
+from tests.hosting.worlds import Worlds, run_worlds
 from tests.minecraft.programs import Bots
 
 
@@ -21,10 +21,8 @@ async def world(tmp_path: Path) -> AsyncIterator[KeeperFolder]:
 @pytest.fixture
 async def worlds(tmp_path: Path) -> AsyncIterator[Worlds]:
     """A core whose worlds are hosted in this process."""
-    worlds = Worlds(tmp_path / "hosting")
-    await worlds.open()
-    yield worlds
-    await worlds.end()
+    async with run_worlds(tmp_path / "hosting") as worlds:
+        yield worlds
 
 
 @pytest.fixture

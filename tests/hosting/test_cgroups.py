@@ -14,7 +14,7 @@ import pytest
 from coalserver.hosting import world_task
 from coalserver.hosting.cgroups import OWN_NAME, Cgroup, CgroupPlaces, Cgroups, Limits, remove
 from coalserver.hosting.keeper_client import KeeperClient, KeeperError
-from tests.hosting.worlds import Worlds
+from tests.hosting.worlds import Worlds, run_worlds
 
 LIMITS = Limits.for_cost(1424, 200)
 MIB = 1 << 20
@@ -242,9 +242,7 @@ async def test_child_is_in_a_cgroup_until_it_ends(
     tmp_path: Path, places: CgroupPlaces, root: Path
 ) -> None:
     before = ours(root)
-    worlds = Worlds(tmp_path / "hosting", cgroups=places)
-    await worlds.open()
-    try:
+    async with run_worlds(tmp_path / "hosting", cgroups=places) as worlds:
         world = await worlds.add("--then", "fork")
         await worlds.play(world)
         [name] = ours(root) - before
@@ -269,16 +267,12 @@ async def test_child_is_in_a_cgroup_until_it_ends(
         await worlds.order(world, "kill")
         await worlds.wait_for(world, "stopped")
         assert ours(root) == before
-    finally:
-        await worlds.end()
 
 
 async def test_cgroup_of_a_world_that_ended_alone_is_removed(
     tmp_path: Path, places: CgroupPlaces, root: Path
 ) -> None:
-    worlds = Worlds(tmp_path / "hosting", cgroups=places)
-    await worlds.open()
-    try:
+    async with run_worlds(tmp_path / "hosting", cgroups=places) as worlds:
         world = await worlds.add()
         await worlds.play(world)
         state = worlds.state(world)
@@ -291,16 +285,12 @@ async def test_cgroup_of_a_world_that_ended_alone_is_removed(
         await worlds.wait_for(world, "running")
         await worlds.order(world, "kill")
         await worlds.wait_for(world, "stopped")
-    finally:
-        await worlds.end()
 
 
 async def test_program_that_cannot_be_run_leaves_no_cgroup(
     tmp_path: Path, places: CgroupPlaces, root: Path
 ) -> None:
-    worlds = Worlds(tmp_path / "hosting", cgroups=places)
-    await worlds.open()
-    try:
+    async with run_worlds(tmp_path / "hosting", cgroups=places) as worlds:
         world = await worlds.add()
         worlds.files(world).create()
         blocked = worlds.files(world).run
@@ -308,8 +298,6 @@ async def test_program_that_cannot_be_run_leaves_no_cgroup(
         blocked.touch()
         await worlds.order(world, "play")
         await worlds.wait_for(world, "stopped")
-    finally:
-        await worlds.end()
 
 
 @pytest.mark.parametrize(
@@ -350,15 +338,11 @@ async def test_world_runs_without_limits_where_there_are_none(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake = FakeHierarchy(tmp_path, controllers="")
-    worlds = Worlds(tmp_path / "hosting", cgroups=fake.places)
-    await worlds.open()
-    try:
+    async with run_worlds(tmp_path / "hosting", cgroups=fake.places) as worlds:
         for _ in range(2):
             world = await worlds.add()
             await worlds.play(world)
             assert worlds.state(world).cgroup is None
-    finally:
-        await worlds.end()
     assert sum("without limits" in message for message in caplog.messages) == 1
 
 

@@ -17,7 +17,7 @@ from coalserver.hosting.options import HostingOptions
 from coalserver.hosting.world_user import find_user
 from coalserver.storage.data_directory import OperatorError
 from tests.hosting.versions.jar_files import make_jar
-from tests.hosting.worlds import Worlds
+from tests.hosting.worlds import Worlds, run_worlds
 
 USER = "nobody"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run worlds as another user")
@@ -73,16 +73,14 @@ async def others_worlds(top: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     settings.mkdir(mode=0o700)
     for name in ("log4j2.xml", "log4j2-1.7.xml"):
         (settings / name).write_text("<Configuration/>")
-    worlds = Worlds(
+    async with run_worlds(
         top / "hosting",
         user=USER,
         is_within_data=False,
         java=str(top / "java"),
         log_settings=settings,
-    )
-    await worlds.open()
-    yield worlds
-    await worlds.end()
+    ) as worlds:
+        yield worlds
 
 
 async def add_jar_world(worlds: Worlds, top: Path, minecraft: str) -> int:
@@ -150,9 +148,9 @@ async def test_world_runs_as_its_user_and_sees_nothing_else(
 
 @root_only
 async def test_jar_from_before_the_user_was_set_is_readable(top: Path) -> None:
-    worlds = Worlds(top / "hosting", java=str(top / "java"), log_settings=Path("static/mc"))
-    await worlds.open()
-    try:
+    async with run_worlds(
+        top / "hosting", java=str(top / "java"), log_settings=Path("static/mc")
+    ) as worlds:
         world = await add_jar_world(worlds, top, "1.20.4")
         await worlds.play(world)
         await worlds.order(world, "pause")
@@ -165,8 +163,6 @@ async def test_jar_from_before_the_user_was_set_is_readable(top: Path) -> None:
             assert sum(one.endswith(text) for one in worlds.texts(world)) == 2, text
         await worlds.order(world, "pause")
         await worlds.wait_for(world, "stopped")
-    finally:
-        await worlds.end()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from coalserver.domain.minecraft.hosting.properties_file import read_properties
 from coalserver.domain.minecraft.hosting.transitions import Answer
 from coalserver.hosting import machine
 from coalserver.hosting.world_task import WorldTask
-from tests.hosting.worlds import Worlds
+from tests.hosting.worlds import Worlds, run_worlds
 
 #: The ladder in a hurry, for children that ignore its steps.
 HASTY = {"stop_seconds": 0.3, "term_seconds": 0.3}
@@ -120,22 +120,16 @@ async def test_two_plays_at_once_are_one_start(worlds: Worlds) -> None:
     assert sum("Starting minecraft" in text for text in worlds.texts(world)) == 1
 
 
-@pytest.mark.parametrize("options", [{"memory": 700}, {"last_port": None}])
+@pytest.mark.parametrize("options", [{"memory": 700}, {"ports": 1}])
 async def test_of_two_plays_for_the_last_of_something_one_is_refused(
-    tmp_path: Path, options: dict[str, int | None]
+    tmp_path: Path, options: dict[str, int]
 ) -> None:
-    worlds = Worlds(tmp_path / "hosting", **{k: v for k, v in options.items() if v is not None})
-    if "last_port" in options:
-        worlds.options = worlds.with_ports(1)
-    await worlds.open()
-    try:
+    async with run_worlds(tmp_path / "hosting", **options) as worlds:
         both = [await worlds.add(), await worlds.add()]
         answers = await asyncio.gather(
             *(worlds.order(world, "play") for world in both), return_exceptions=True
         )
         assert sorted(isinstance(answer, DomainError) for answer in answers) == [False, True]
-    finally:
-        await worlds.end()
 
 
 # Starts that fail
@@ -220,16 +214,12 @@ async def test_second_world_waits_until_the_first_is_ready(worlds: Worlds) -> No
 
 
 async def test_world_waits_no_longer_than_a_minute_for_another(tmp_path: Path) -> None:
-    worlds = Worlds(tmp_path / "hosting", turn_seconds=0.2)
-    await worlds.open()
-    try:
+    async with run_worlds(tmp_path / "hosting", turn_seconds=0.2) as worlds:
         first, second = await worlds.add("--never-ready"), await worlds.add()
         await worlds.order(first, "play")
         await worlds.order(second, "play")
         await worlds.wait_for(second, "running")
         assert worlds.status(first) == "loaded"
-    finally:
-        await worlds.end()
 
 
 # Ends that nobody asked for
@@ -283,16 +273,12 @@ async def test_world_that_crashes_for_ever_stays_down(worlds: Worlds) -> None:
 
 
 async def test_pause_ends_the_wait_after_a_crash(tmp_path: Path) -> None:
-    worlds = Worlds(tmp_path / "hosting", crash_wait=60)
-    await worlds.open()
-    try:
+    async with run_worlds(tmp_path / "hosting", crash_wait=60) as worlds:
         world = await worlds.add("--then", "crash")
         await worlds.order(world, "play")
         await worlds.until(lambda: worlds.hosted(world).starts_at)
         await worlds.order(world, "pause")
         await worlds.wait_for(world, "stopped")
-    finally:
-        await worlds.end()
 
 
 # The ladder
@@ -402,9 +388,9 @@ async def test_world_with_a_player_is_not_idle(worlds: Worlds) -> None:
 
 @pytest.mark.parametrize("kills", [False, True])
 async def test_hung_world_is_reported_and_killed_if_wanted(tmp_path: Path, kills: bool) -> None:
-    worlds = Worlds(tmp_path / "hosting", ask_seconds=0.1, hang_seconds=0.3, look_seconds=0.05)
-    await worlds.open()
-    try:
+    async with run_worlds(
+        tmp_path / "hosting", ask_seconds=0.1, hang_seconds=0.3, look_seconds=0.05
+    ) as worlds:
         world = await worlds.add("--no-port")
         await worlds.configure(kill_hung=kills)
         await worlds.play(world)
@@ -417,8 +403,6 @@ async def test_hung_world_is_reported_and_killed_if_wanted(tmp_path: Path, kills
         assert not any("There are" in one.line for one in worlds.stored(world))
         shown, _ = await worlds.hosting.console(world, 0, 1000)
         assert not any("There are" in line.text for line in shown)
-    finally:
-        await worlds.end()
 
 
 # Processes that are killed

@@ -6,8 +6,8 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -234,3 +234,15 @@ class Worlds:
             if state is not None:
                 await end_processes(state.members, term_seconds=0)
                 reap(state.keeper["pid"])
+
+
+@asynccontextmanager
+async def run_worlds(folder: Path, *, ports: int = PORTS, **options: Any) -> AsyncIterator[Worlds]:
+    """Host worlds in this process with so many ports; everything that still runs at the end is ended."""
+    worlds = Worlds(folder, **options)
+    worlds.options = worlds.with_ports(ports)
+    await worlds.open()
+    try:
+        yield worlds
+    finally:
+        await worlds.end()
