@@ -52,13 +52,20 @@ class AdminCommand(Command):
         """Execute the command, print its result and return the exit status."""
         invocation = ctx.find_object(Invocation)
         assert invocation is not None
-        # The server knows the command by its path below the program, such as `game add`.
-        name = ctx.command_path.partition(" ")[2]
         with invocation.quiet_logging():
-            outcome = execute(invocation.settings, self, name, ctx.params)
+            outcome = self.send(ctx, invocation.settings, ctx.params)
         if "error" in outcome:
             return print_error(outcome["error"], 1, invocation.as_json, outcome.get("why"))
-        print_result(outcome["answer"], self.format(outcome["answer"]), invocation.as_json)
+        return self.show(ctx, outcome["answer"], invocation.as_json)
+
+    def send(self, ctx: click.Context, config: Config, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Execute the command with these parameters; return its `answer`, or `error` and perhaps `why`."""
+        # The server knows the command by its path below the program, such as `game add`.
+        return execute(config, self, ctx.command_path.partition(" ")[2], params)
+
+    def show(self, ctx: click.Context, answer: Any, as_json: bool) -> int:
+        """Print the answer and return the exit status."""
+        print_result(answer, self.format(answer), as_json)
         return 0
 
 

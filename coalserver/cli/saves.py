@@ -16,18 +16,12 @@ from typing import Any
 
 import click
 
-from coalserver.cli.offline import AdminCommand, execute
-from coalserver.cli.options import AbsolutePath, Invocation
-from coalserver.cli.output import (
-    error_message,
-    format_fields,
-    format_table,
-    format_time,
-    print_error,
-    print_result,
-)
+from coalserver.cli.offline import AdminCommand
+from coalserver.cli.options import AbsolutePath
+from coalserver.cli.output import error_message, format_fields, format_table, format_time
 from coalserver.cli.world_orders import describe_trouble, hosted_world_by_key
 from coalserver.cli.worlds import key_argument
+from coalserver.config import Config
 from coalserver.core.hosting import ShownSave
 from coalserver.core.queries.hosting import get_run, get_settings
 from coalserver.domain.audit import COMMAND_LINE
@@ -90,19 +84,15 @@ class RestoreCommand(AdminCommand):
     The server answers at once. The waiting is done here, so that it does not keep a server from stopping.
     """
 
-    def invoke(self, ctx: click.Context) -> int:
-        invocation = ctx.find_object(Invocation)
-        assert invocation is not None
-        with invocation.quiet_logging():
-            outcome = execute(invocation.settings, self, "world restore", ctx.params)
-            if "answer" in outcome and outcome["answer"].pop("restoring"):
-                home = DataDirectory(invocation.settings.data)
-                outcome = _await_restore(home, ctx.params["key"], outcome["answer"])
-        if "error" in outcome:
-            return print_error(outcome["error"], 1, invocation.as_json, outcome.get("why"))
-        del outcome["answer"]["trouble"]
-        print_result(outcome["answer"], self.format(outcome["answer"]), invocation.as_json)
-        return 0
+    def send(self, ctx: click.Context, config: Config, params: Mapping[str, Any]) -> dict[str, Any]:
+        outcome = super().send(ctx, config, params)
+        if "answer" in outcome and outcome["answer"].pop("restoring"):
+            outcome = _await_restore(DataDirectory(config.data), params["key"], outcome["answer"])
+        return outcome
+
+    def show(self, ctx: click.Context, answer: Any, as_json: bool) -> int:
+        del answer["trouble"]
+        return super().show(ctx, answer, as_json)
 
 
 def _await_restore(home: DataDirectory, key: str, answer: dict[str, Any]) -> dict[str, Any]:
@@ -162,25 +152,20 @@ def _restore_state(context: AdminContext, world_id: int) -> dict[str, Any]:
 class DownloadCommand(AdminCommand):
     """The command that copies a saved game to a file, which belongs to the caller."""
 
-    def invoke(self, ctx: click.Context) -> int:
-        invocation = ctx.find_object(Invocation)
-        assert invocation is not None
-        params = dict(ctx.params)
-        target = Path(params.pop("file"))
+    def send(self, ctx: click.Context, config: Config, params: Mapping[str, Any]) -> dict[str, Any]:
         if len(params["save"]) > 1:
             raise click.UsageError("Name at most one saved game", ctx)
-        params["save"] = next(iter(params["save"]), None)
+        target = Path(params["file"])
         if os.path.lexists(target):
             raise OperatorError(f"{target} exists already. Choose another name.")
-        with invocation.quiet_logging():
-            outcome = execute(invocation.settings, self, "world download", params)
-        if "error" in outcome:
-            return print_error(outcome["error"], 1, invocation.as_json, outcome.get("why"))
-        answer = outcome["answer"]
+        save = next(iter(params["save"]), None)
+        return super().send(ctx, config, {"key": params["key"], "save": save})
+
+    def show(self, ctx: click.Context, answer: Any, as_json: bool) -> int:
+        target = Path(ctx.params["file"])
         size = _copy_download(Path(answer["path"]), target)
         result = {"file": str(target), "bytes": size, "save": answer["save"]}
-        print_result(result, self.format(result), invocation.as_json)
-        return 0
+        return super().show(ctx, result, as_json)
 
 
 def _copy_download(source: Path, target: Path) -> int:

@@ -7,8 +7,7 @@ from typing import Any
 
 import click
 
-from coalserver.cli.offline import AdminCommand, execute
-from coalserver.cli.options import Invocation
+from coalserver.cli.offline import AdminCommand
 from coalserver.cli.output import (
     error_message,
     format_fields,
@@ -18,6 +17,7 @@ from coalserver.cli.output import (
     print_result,
 )
 from coalserver.cli.worlds import find_world, key_argument, opaque_keys
+from coalserver.config import Config
 from coalserver.core.commands.hosting import refuse
 from coalserver.core.queries.hosting import get_run, hosted_worlds
 from coalserver.domain.audit import COMMAND_LINE
@@ -86,21 +86,18 @@ class OrderCommand(AdminCommand):
         super().__init__(*args, **kwargs)
         self.order = order
 
-    def invoke(self, ctx: click.Context) -> int:
-        invocation = ctx.find_object(Invocation)
-        assert invocation is not None
-        params = dict(ctx.params)
-        wait = params.pop("wait")
+    def send(self, ctx: click.Context, config: Config, params: Mapping[str, Any]) -> dict[str, Any]:
         if bool(params["key"]) == params["all"]:
             raise click.UsageError("Name one world, or give --all", ctx)
-        with invocation.quiet_logging():
-            outcome = execute(invocation.settings, self, f"world {self.order}", params)
-            if "error" in outcome:
-                return print_error(outcome["error"], 1, invocation.as_json, outcome.get("why"))
-            rows: list[dict[str, Any]] = outcome["answer"]["worlds"]
-            if wait is not None:
-                _wait(DataDirectory(invocation.settings.data).control, self.order, rows, wait)
-        return _print_rows(rows, params["all"], invocation.as_json)
+        order = {name: value for name, value in params.items() if name != "wait"}
+        outcome = super().send(ctx, config, order)
+        if "answer" in outcome and params["wait"] is not None:
+            rows = outcome["answer"]["worlds"]
+            _wait(DataDirectory(config.data).control, self.order, rows, params["wait"])
+        return outcome
+
+    def show(self, ctx: click.Context, answer: Any, as_json: bool) -> int:
+        return _print_rows(answer["worlds"], ctx.params["all"], as_json)
 
 
 def _print_rows(rows: list[dict[str, Any]], is_all: bool, as_json: bool) -> int:
