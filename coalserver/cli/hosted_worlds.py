@@ -6,7 +6,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from coalserver.cli.hosting import Assignment
+from coalserver.cli.hosting import values_argument
 from coalserver.cli.offline import AdminCommand
 from coalserver.cli.output import format_fields, format_time
 from coalserver.cli.world_orders import hosted_world_by_key
@@ -42,16 +42,9 @@ def _format_values(result: Mapping[str, Any]) -> str:
 
 @click.command("set", cls=AdminCommand, format=_format_values)
 @key_argument
-@click.argument(
-    "values",
-    metavar="NAME=VALUE...",
-    nargs=-1,
-    required=True,
-    type=Assignment(),
-    help=(
-        "Server properties by their names in the COAL API, name, short_name, public, members_may_start"
-        " and wake_on_connect (yes or no). file.KEY=VALUE sets another line of server.properties, file.KEY= removes it."
-    ),
+@values_argument(
+    "Server properties by their names in the COAL API, name, short_name, public, members_may_start"
+    " and wake_on_connect (yes or no). file.KEY=VALUE sets another line of server.properties, file.KEY= removes it."
 )
 async def world_set(context: AdminContext, *, key: str, values: Any) -> Any:
     """Change a hosted world and print its values.
@@ -60,7 +53,7 @@ async def world_set(context: AdminContext, *, key: str, values: Any) -> Any:
     """
     world = hosted_world_by_key(context, key)
     with wrong_values_named():
-        changes = read_values(tuple(pair) for pair in values)
+        changes = read_values(values)
         await _edit(context, world, changes)
     run = context.core.query(get_run, world_id=world.id)
     current = context.core.query(editable_values, world_id=world.id)

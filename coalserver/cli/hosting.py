@@ -1,6 +1,6 @@
 """Commands about the settings of world hosting ("Configure")."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -31,6 +31,18 @@ class Assignment(click.ParamType[tuple[str, str]]):
         return name.strip(), text
 
 
+def values_argument(help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds the argument `values`, one NAME=VALUE or more."""
+    return click.argument(
+        "values",
+        metavar="NAME=VALUE...",
+        nargs=-1,
+        required=True,
+        type=Assignment(),
+        help=help,
+    )
+
+
 def _format_settings(values: Mapping[str, Any]) -> str:
     return format_fields({name: property_text(value) for name, value in values.items()})
 
@@ -47,13 +59,8 @@ async def hosting_show(context: AdminContext) -> Any:
 
 
 @hosting_group.command("set", cls=AdminCommand, format=_format_settings, creates_data=True)
-@click.argument(
-    "values",
-    metavar="NAME=VALUE...",
-    nargs=-1,
-    required=True,
-    type=Assignment(),
-    help="Settings as `hosting show` prints them. If one value is wrong, nothing is changed.",
+@values_argument(
+    "Settings as `hosting show` prints them. If one value is wrong, nothing is changed."
 )
 async def hosting_set(context: AdminContext, *, values: Any) -> Any:
     """Change settings and print all of them.

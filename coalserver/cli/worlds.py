@@ -130,7 +130,7 @@ async def world_add(
         given = [("version", version), ("memory", memory), (EULA, "yes" if eula else None)]
         pairs = [(one, text) for one, text in given if text is not None]
         with wrong_values_named():
-            changes = read_values([*pairs, *(tuple(pair) for pair in values)])
+            changes = read_values([*pairs, *values])
             params: dict[str, Any] = {**names, "changes": changes}
             world = await context.core.execute(create_hosted_world, actor=COMMAND_LINE, **params)
         return _row(opaque_keys(context), world)
