@@ -5,6 +5,9 @@ from html.parser import HTMLParser
 from tests.apis.app import Answer
 from tests.apis.browser import Browser
 
+BOUNDARY = "a-boundary"
+MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+
 
 class _Forms(HTMLParser):
     """Reads the fields of each form with the values that the page gives them."""
@@ -63,3 +66,22 @@ async def send_form(
 ) -> Answer:
     changed = {name: value for name, value in {**form, **fields}.items() if value is not None}
     return await browser.post(action, **changed)
+
+
+def multipart_form(content: bytes, **fields: str) -> bytes:
+    """Return the body of a form with these fields, and a file at its end."""
+    parts = {f'"{name}"': text.encode() for name, text in fields.items()}
+    lines = b""
+    for name, part in (parts | {'"file"; filename="a file"': content}).items():
+        head = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name={name}\r\n\r\n"
+        lines += head.encode() + part + b"\r\n"
+    return lines + f"--{BOUNDARY}--\r\n".encode()
+
+
+async def upload(
+    browser: Browser, page: str, content: bytes, token: str | None = None, **fields: str
+) -> Answer:
+    """Upload a file with the form of a page and its CSRF token, or with another token."""
+    token = await browser.csrf_token(page) if token is None else token
+    body = multipart_form(content, csrf_token=token, **fields)
+    return await browser.request("POST", f"{page}/upload", body, Content_Type=MULTIPART)

@@ -8,8 +8,7 @@ import pytest
 
 from coalserver.site.admin.backups import format_size
 from coalserver.web.pages.i18n import languages
-from tests.apis.app import Answer, TestApp
-from tests.apis.browser import Browser
+from tests.apis.app import TestApp
 from tests.site.admins import (
     BACKUP,
     ROOT,
@@ -21,30 +20,10 @@ from tests.site.admins import (
     submit,
     words,
 )
+from tests.site.forms import MULTIPART, multipart_form, upload
 
-PATH = f"/admin/backups/{BACKUP}/restore"
-BOUNDARY = "a-boundary"
-
-
-def multipart_form(*parts: tuple[str, bytes]) -> bytes:
-    """Return a multipart body with the parts in order; `file` gets a file name."""
-    lines = b""
-    for name, content in parts:
-        filename = '; filename="b.tar"' if name == "file" else ""
-        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{filename}\r\n\r\n'
-        lines += head.encode() + content + b"\r\n"
-    return lines + f"--{BOUNDARY}--\r\n".encode()
-
-
-async def upload(browser: Browser, content: bytes, token: str | None = None) -> Answer:
-    token = await browser.csrf_token("/admin/backups") if token is None else token
-    body = multipart_form(("csrf_token", token.encode()), ("file", content))
-    return await browser.request(
-        "POST",
-        "/admin/backups/upload",
-        body,
-        Content_Type=f"multipart/form-data; boundary={BOUNDARY}",
-    )
+BACKUPS = "/admin/backups"
+PATH = f"{BACKUPS}/{BACKUP}/restore"
 
 
 def backup_names(test_app: TestApp) -> list[str]:
@@ -85,7 +64,7 @@ async def test_former_admin_cannot_restore_or_upload(test_app):
     token = await browser.csrf_token("/admin/backups")
     await revoke_admin(test_app)
     assert (await browser.post(PATH, csrf_token=token)).status == 403
-    assert (await upload(browser, b"everything", token)).status == 403
+    assert (await upload(browser, BACKUPS, b"everything", token)).status == 403
     assert test_app.restore_requests == [] and backup_names(test_app) == [BACKUP]
 
 
@@ -99,7 +78,7 @@ async def test_restore_rejects_other_files(test_app, name):
 
 async def test_upload_leads_to_the_restore_page(test_app):
     browser = await make_admin(test_app)
-    answer = await upload(browser, b"everything")
+    answer = await upload(browser, BACKUPS, b"everything")
     [name] = backup_names(test_app)
     assert re.fullmatch(r"uploaded-\d{8}T\d{6}Z\.tar", name)
     assert (answer.status, answer.headers["Location"]) == (302, f"/admin/backups/{name}/restore")
@@ -109,32 +88,31 @@ async def test_upload_leads_to_the_restore_page(test_app):
 
 async def test_invalid_upload_is_not_saved(test_app):
     browser = await make_admin(test_app)
-    answer = await upload(browser, b"a cake")
+    answer = await upload(browser, BACKUPS, b"a cake")
     assert answer.status == 400 and "This file is not a coalserver backup." in words(answer)
-    answer = await upload(browser, b"")
+    answer = await upload(browser, BACKUPS, b"")
     assert answer.status == 400 and "Choose a file." in words(answer)
     assert backup_names(test_app) == [] and done(test_app) == []
 
 
 async def test_upload_without_valid_csrf_token_is_rejected(test_app):
     browser = await make_admin(test_app)
-    assert (await upload(browser, b"everything", "1.x")).status == 403
+    assert (await upload(browser, BACKUPS, b"everything", "1.x")).status == 403
     assert backup_names(test_app) == []
 
 
 async def test_upload_over_the_backup_limit_is_rejected(test_app):
     browser = await make_admin(test_app)
-    assert (await upload(browser, bytes(1001))).status == 413
-    assert (await upload(browser, bytes(100_000))).status == 413
+    assert (await upload(browser, BACKUPS, bytes(1001))).status == 413
+    assert (await upload(browser, BACKUPS, bytes(100_000))).status == 413
     assert backup_names(test_app) == []
 
 
 async def test_truncated_upload_is_not_saved(test_app):
     browser = await make_admin(test_app)
     token = await browser.csrf_token("/admin/backups")
-    body = multipart_form(("csrf_token", token.encode()), ("file", b"everything"))[:-20]
-    media_type = f"multipart/form-data; boundary={BOUNDARY}"
-    answer = await browser.request("POST", "/admin/backups/upload", body, Content_Type=media_type)
+    body = multipart_form(b"everything", csrf_token=token)[:-20]
+    answer = await browser.request("POST", f"{BACKUPS}/upload", body, Content_Type=MULTIPART)
     assert answer.status == 400 and backup_names(test_app) == []
 
 

@@ -22,9 +22,9 @@ from tests.apis.browser import Browser
 from tests.apis.hosting import Stage, set_stage
 from tests.apis.saved_games import SampleSave
 from tests.site.admins import done, make_admin, make_member, make_world, revoke_admin, submit, words
+from tests.site.forms import upload
 from tests.site.sample_worlds import JSON
 
-BOUNDARY = "a-boundary"
 NIGHTLY = SampleSave("20220808T230640Z-nightly", 1_660_000_000, "nightly")
 KILLED = SampleSave(
     "20220809T230640Z-pause",
@@ -47,18 +47,6 @@ async def make_hosted(test_app, status=WorldStatus.STOPPED, name="Ours", short_n
 
 async def move(test_app, world_id, status):
     await test_app.core.execute(set_stage, world_id=world_id, stage=Stage(status))
-
-
-async def upload(browser: Browser, path: str, content: bytes, token: str | None = None):
-    token = await browser.csrf_token(path) if token is None else token
-    lines = b""
-    for name, part in (("csrf_token", token.encode()), ("file", content)):
-        filename = '; filename="w.zip"' if name == "file" else ""
-        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{filename}\r\n\r\n'
-        lines += head.encode() + part + b"\r\n"
-    body = lines + f"--{BOUNDARY}--\r\n".encode()
-    media_type = f"multipart/form-data; boundary={BOUNDARY}"
-    return await browser.request("POST", f"{path}/upload", body, Content_Type=media_type)
 
 
 async def test_page_lists_saved_games(test_app):

@@ -27,10 +27,9 @@ from tests.hosting.versions.jar_files import make_jar
 from tests.hosting.versions.stand_in import LOCAL, add_mojang, add_paper, manifests, run_stand_in
 from tests.hosting.versions.test_catalog import JAR, HeldJar
 from tests.site.admins import done, make_admin, revoke_admin, submit, words
-from tests.site.forms import form_of
+from tests.site.forms import form_of, upload
 
 PATH = "/admin/versions"
-BOUNDARY = "a-boundary"
 SHA256 = hashlib.sha256(JAR).hexdigest()
 
 
@@ -75,18 +74,6 @@ def use_hosting(test_app, stand_in, **options):
 
 async def add(root, url, version="1.20.4", **fields):
     return await submit(root, PATH, PATH, version=version, url=url, **fields)
-
-
-async def upload(root, content, version="own", token=None, path=f"{PATH}/upload"):
-    token = await root.csrf_token(PATH) if token is None else token
-    lines = b""
-    for name, part in (("csrf_token", token.encode()), ("version", version.encode()), ("file", content)):  # fmt: skip
-        filename = '; filename="a.jar"' if name == "file" else ""
-        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{filename}\r\n\r\n'
-        lines += head.encode() + part + b"\r\n"
-    body = lines + f"--{BOUNDARY}--\r\n".encode()
-    media_type = f"multipart/form-data; boundary={BOUNDARY}"
-    return await root.request("POST", path, body, Content_Type=media_type)
 
 
 def stored(test_app, name="1.20.4"):
@@ -286,7 +273,7 @@ async def test_version_of_the_configuration_is_shown_and_stays(test_app, root):
 
 
 async def test_uploaded_jar_is_a_version(test_app, root):
-    answer = await upload(root, JAR)
+    answer = await upload(root, PATH, JAR, version="own")
     assert (answer.status, answer.headers["Location"]) == (302, f"{PATH}?done=added")
     assert files(test_app) == [f"{SHA256}.jar"] and stored(test_app, "own").minecraft == "1.20.4"
     page = await root.get(PATH)
@@ -306,9 +293,9 @@ async def test_uploaded_jar_is_a_version(test_app, root):
     ],
 )  # fmt: skip
 async def test_refused_upload_leaves_nothing(test_app, root, content, name, id, message):
-    await upload(root, make_jar(java=21), "there")
+    await upload(root, PATH, make_jar(java=21), version="there")
     before = files(test_app)
-    answer = await upload(root, content, name)
+    answer = await upload(root, PATH, content, version=name)
     assert answer.status == 400 and error_at(answer, id).startswith(message)
     assert form_of(answer, f"{PATH}/upload")["version"] == name
     assert files(test_app) == before and len(done(test_app)) == 1
@@ -316,14 +303,14 @@ async def test_refused_upload_leaves_nothing(test_app, root, content, name, id, 
 
 async def test_upload_above_the_limit_is_refused(test_app, root, stand_in):
     use_hosting(test_app, stand_in, jar_limit=0)
-    answer = await upload(root, JAR)
+    answer = await upload(root, PATH, JAR, version="own")
     assert answer.status == 413
     assert error_at(answer, "jar-file") == "The upload is too large. Choose a smaller file."
     assert files(test_app) == []
 
 
 async def test_upload_without_a_valid_token_changes_nothing(test_app, root):
-    answer = await upload(root, JAR, token="x")
+    answer = await upload(root, PATH, JAR, "x", version="own")
     assert answer.status == 403 and "This form expired." in words(answer)
     assert form_of(answer, f"{PATH}/upload")["version"] == "own"
     assert files(test_app) == [] and done(test_app) == []
@@ -335,11 +322,11 @@ async def test_upload_to_a_full_disk_says_so(test_app, root, monkeypatch):
 
     with monkeypatch.context() as patches:
         patches.setattr(os, "fsync", full)
-        answer = await upload(root, JAR)
+        answer = await upload(root, PATH, JAR, version="own")
     assert answer.status == 400 and error_at(answer, "jar-file") == "No space left on device"
     assert files(test_app) == []
     await test_app.core.execute(configure_hosting, changes={"disk_free": 1 << 40})
-    answer = await upload(root, JAR)
+    answer = await upload(root, PATH, JAR, version="own")
     assert answer.status == 400 and "Not enough disk space" in words(answer)
 
 
@@ -360,7 +347,7 @@ async def test_former_admin_cannot_finish_an_upload(test_app, root, hosting, mon
         return await real()
 
     monkeypatch.setattr(hosting, "version_upload_path", slow)
-    assert (await upload(root, JAR, token=token)).status == 403
+    assert (await upload(root, PATH, JAR, token, version="own")).status == 403
     assert files(test_app) == []
 
 
