@@ -16,6 +16,14 @@ from coalserver.security.opaque_keys import SERVER, OpaqueKeys
 from tests.apis.app import Answer, ApiClient, TestApp
 
 FORM = "application/x-www-form-urlencoded"
+#: Of the bodies of `make_form`.
+MULTIPART = "multipart/form-data; boundary=b"
+
+
+def make_form(content: bytes, name: str = "file", before: bytes = b"") -> bytes:
+    """Return a multipart body with a file, after these earlier parts."""
+    head = f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="x.bin"\r\n\r\n'
+    return before + head.encode() + content + b"\r\n--b--\r\n"
 
 
 @dataclass

@@ -10,17 +10,18 @@ from coalserver.core.commands.hosting_settings import configure_hosting
 from coalserver.domain.audit import AuditAction, AuditEntry
 from coalserver.domain.minecraft.world import WorldStatus
 from tests.apis.app import TestApp
-from tests.apis.coal.clients import WorldFixture, make_admin, make_user, make_world
+from tests.apis.coal.clients import (
+    MULTIPART,
+    WorldFixture,
+    make_admin,
+    make_form,
+    make_user,
+    make_world,
+)
 from tests.apis.hosting import SampleHosting, Stage, set_stage
 from tests.apis.saved_games import NOT_A_WORLD, SampleSave
 
-FORM = "multipart/form-data; boundary=b"
 SAVE = SampleSave("20260101T000000Z-manual", 1_767_225_600.0, size=7, note="Before the dragon")
-
-
-def make_form(content: bytes, name: str = "file") -> bytes:
-    head = f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="x.zip"\r\n\r\n'
-    return head.encode() + content + b"\r\n--b--\r\n"
 
 
 def hosting_of(test_app: TestApp) -> SampleHosting:
@@ -128,7 +129,7 @@ async def test_restore_is_begun_and_refused_while_it_lasts(test_app: TestApp):
 async def test_upload_becomes_a_saved_game(test_app: TestApp):
     root, world = await make_admin(test_app), await make_saved(test_app)
     form = make_form(b"world/level.dat")
-    answer = await root.request("POST", world.path + "/saves", form, Content_Type=FORM)
+    answer = await root.request("POST", world.path + "/saves", form, Content_Type=MULTIPART)
     assert (answer.status, answer.json["kind"]) == (201, "upload")
     assert hosting_of(test_app).uploads == [b"world/level.dat"]
     assert left_files(test_app) == []
@@ -137,12 +138,12 @@ async def test_upload_becomes_a_saved_game(test_app: TestApp):
 async def test_refused_uploads_say_why_and_leave_no_file(test_app: TestApp):
     root, world = await make_admin(test_app), await make_saved(test_app)
     cases = [
-        (make_form(b"no world"), FORM, 400, NOT_A_WORLD),
-        (make_form(b"x", "other"), FORM, 400, "file: This field is required."),
+        (make_form(b"no world"), MULTIPART, 400, NOT_A_WORLD),
+        (make_form(b"x", "other"), MULTIPART, 400, "file: This field is required."),
         (b"world/level.dat", "application/zip", 415, None),
         (
             b"--b\r\ncut",
-            FORM,
+            MULTIPART,
             400,
             "The body is not a form with a file, or was cut off.",
         ),
@@ -160,7 +161,7 @@ async def test_upload_larger_than_a_world_may_be_is_refused(test_app: TestApp):
     root, world = await make_admin(test_app), await make_saved(test_app)
     await test_app.core.execute(configure_hosting, changes={"world_limit": 1})
     url, body = test_app.url(world.path + "/saves"), io.BytesIO(make_form(bytes(1_200_000)))
-    headers = {"Content-Type": FORM, **root.bearer}
+    headers = {"Content-Type": MULTIPART, **root.bearer}
     async with test_app.http.post(url, data=body, headers=headers) as answer:
         assert answer.status == 413
         assert await answer.json() == {"errors": "The request is too large."}
@@ -172,7 +173,7 @@ async def test_upload_of_a_client_that_leaves_is_deleted(test_app: TestApp):
     url = test_app.url(world.path + "/saves")
     reader, writer = await asyncio.open_connection(url.host, url.port)
     head = (
-        f"POST {url.raw_path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n"
+        f"POST {url.raw_path} HTTP/1.1\r\nHost: x\r\nContent-Type: {MULTIPART}\r\n"
         f"Authorization: {root.bearer['Authorization']}\r\nContent-Length: 100000\r\n\r\n"
     )
     writer.write(head.encode() + make_form(bytes(5_000))[:-9])

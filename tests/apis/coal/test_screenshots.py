@@ -15,7 +15,15 @@ from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.screenshots import add_screenshot, finish_screenshot
 from coalserver.core.commands.worlds import archive_world
 from tests.apis.app import Answer, ApiClient, TestApp, run_test_app
-from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
+from tests.apis.coal.clients import (
+    MULTIPART,
+    User,
+    WorldFixture,
+    make_admin,
+    make_form,
+    make_user,
+    make_world,
+)
 from tests.apis.coal.examples_log_lines import SCREENSHOT_EXAMPLES, Example
 from tests.apis.coal.test_log_lines_examples import assert_same_shape
 from tests.media.test_images import make_image
@@ -32,14 +40,6 @@ MEMBERS = {
 }
 KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
 SHOT = make_image(size=(60, 40))
-BOUNDARY = "multipart/form-data; boundary=b"
-
-
-def make_form(content: bytes, name: str = "file", before: bytes = b"") -> bytes:
-    head = (
-        f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="x.png"\r\n\r\n'.encode()
-    )
-    return before + head + content + b"\r\n--b--\r\n"
 
 
 async def upload(user: User, world: WorldFixture, raw: bytes = SHOT, **headers: str) -> Answer:
@@ -99,8 +99,8 @@ async def test_file_of_a_form_and_plain_body_are_accepted(
     for answer in (
         await upload(thomas, world, raw, Content_Type=f"image/{format.lower()}"),
         await upload(thomas, world, raw, Content_Type="application/octet-stream"),
-        await upload(thomas, world, make_form(raw), Content_Type=BOUNDARY),
-        await upload(thomas, world, make_form(raw, before=field), Content_Type=BOUNDARY),
+        await upload(thomas, world, make_form(raw), Content_Type=MULTIPART),
+        await upload(thomas, world, make_form(raw, before=field), Content_Type=MULTIPART),
     ):
         assert answer.status == 201 and set(answer.json) == MEMBERS
         shown = await test_app.anonymous.get(path_of(answer.json["original_url"]))
@@ -250,16 +250,16 @@ async def test_only_the_owner_or_an_admin_deletes_a_screenshot(
         (b"no picture", "image/png", 400, "This is not a picture in PNG, JPEG or WebP."),
         (make_image("GIF"), "image/gif", 400, "This is not a picture in PNG, JPEG or WebP."),
         (SHOT[: len(SHOT) // 2], "image/png", 400, "The picture is damaged."),
-        (make_form(SHOT, "picture"), BOUNDARY, 400, "file: This field is required."),
-        (make_form(b""), BOUNDARY, 400, "file: This field is required."),
-        (b"nothing", BOUNDARY, 400, "The body is not a form with a file, or was cut off."),
+        (make_form(SHOT, "picture"), MULTIPART, 400, "file: This field is required."),
+        (make_form(b""), MULTIPART, 400, "file: This field is required."),
+        (b"nothing", MULTIPART, 400, "The body is not a form with a file, or was cut off."),
         (
             make_form(SHOT),
             "multipart/form-data",
             400,
             "The body is not a form with a file, or was cut off.",
         ),
-        (make_form(SHOT)[:150], BOUNDARY, 400, "The picture is damaged."),
+        (make_form(SHOT)[:150], MULTIPART, 400, "The picture is damaged."),
         (b"<svg/>", "image/svg+xml", 400, "This is not a picture in PNG, JPEG or WebP."),
         (b"<script>", "text/html", 415, UNSUPPORTED_UPLOAD),
         (b"chat=x", "application/x-www-form-urlencoded", 415, UNSUPPORTED_UPLOAD),
@@ -289,11 +289,11 @@ async def test_damaged_form_is_rejected_or_accepted_without_server_error(
         for _ in range(rng.randint(0, 4)):
             if raw:
                 raw[rng.randrange(min(len(raw), 200))] = rng.randrange(256)
-        answer = await upload(thomas, world, bytes(raw), Content_Type=BOUNDARY)
+        answer = await upload(thomas, world, bytes(raw), Content_Type=MULTIPART)
         assert answer.status in (201, 400, 413, 415), bytes(raw)
 
 
-@pytest.mark.parametrize("media", ["image/png", BOUNDARY])
+@pytest.mark.parametrize("media", ["image/png", MULTIPART])
 async def test_too_large_image_is_413(media: str):
     async with run_test_app(config=Config(screenshot_limit=1024)) as test_app:
         thomas, world = await make_user(test_app), await make_world(test_app)

@@ -12,13 +12,12 @@ from PIL import Image
 from coalserver.apis.coal.errors import HTTP_ERRORS
 from coalserver.media.images import encode
 from tests.apis.app import TestApp
-from tests.apis.coal.clients import User, WorldFixture, make_user, make_world
+from tests.apis.coal.clients import MULTIPART, User, WorldFixture, make_form, make_user, make_world
 from tests.apis.coal.test_screenshots import (
     SHOT,
     create_screenshot,
     files,
     folder,
-    make_form,
     upload,
 )
 
@@ -60,7 +59,7 @@ async def send_and_disconnect(
     await writer.wait_closed()
 
 
-@pytest.mark.parametrize("media", ["image/png", "multipart/form-data; boundary=b"])
+@pytest.mark.parametrize("media", ["image/png", MULTIPART])
 async def test_interrupted_upload_leaves_no_file(
     test_app: TestApp, thomas: User, world: WorldFixture, media: str
 ):
