@@ -173,7 +173,7 @@ def _copy_download(source: Path, target: Path) -> int:
     try:
         file = source.open("rb")
     except FileNotFoundError:
-        # It was deleted since.
+        # It has been deleted since.
         raise OperatorError(error_message(DomainError(ErrorCode.SAVE_NOT_FOUND))) from None
     except OSError as error:
         raise OperatorError(f"{source} cannot be read: {error.strerror}.") from error

@@ -176,7 +176,7 @@ async def version_add(
     java: int | None,
     **options: Any,
 ) -> Any:
-    """Add a version. Its list, address or program is looked at first; a jar is fetched later."""
+    """Add a version. Its list, address or program is checked first; a jar is fetched later."""
     # 0 stands for an unset number, so it is no valid one here.
     version = Version(0, name, _kind(url, jar, list_name), 0.0, java=-1 if java == 0 else java or 0)
     version = replace(version, url=url or "", command=command or "", **options)
@@ -196,7 +196,7 @@ async def version_list(context: AdminContext) -> Any:
 @version_group.command("fetch", cls=AdminCommand, format=_format_version)
 @name_argument
 async def version_fetch(context: AdminContext, *, name: str) -> Any:
-    """Fetch the jar of a version, unless it is there, and wait until it has come."""
+    """Fetch the jar of a version unless it is already there, and wait for it."""
     await context.hosting.fetch_version(name, COMMAND_LINE, wait=True)
     version = context.core.query(get_version, name=name)
     return _row(context.hosting.shown_version(version))

@@ -52,7 +52,7 @@ ORDERS: Mapping[str, str] = {
 }
 OUTCOME_TEXTS = {
     "accepted": "ordered",
-    "already": "so already, or ordered before",
+    "already": "already done, or already ordered",
     "next_start": "ordered for the next start of the server",
 }
 

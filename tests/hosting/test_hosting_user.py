@@ -22,7 +22,7 @@ from tests.hosting.worlds import Worlds, run_worlds
 USER = "nobody"
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can run worlds as another user")
 
-#: A program in the place of Java. It tells what it may do, then waits for `stop`.
+#: A program in the place of Java. It reports what it can do, then waits for `stop`.
 JAVA = r"""#!/bin/sh
 if [ "$1" = -version ]; then echo 'openjdk version "17.0.1"' >&2; exit; fi
 say() { echo "[12:00:00] [Server thread/INFO]: $*"; }
