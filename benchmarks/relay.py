@@ -33,7 +33,7 @@ MEMBERS = 4
 #: Messages a second of each member, and slots within a tenth of a second.
 PACE, MOMENTS = 10, 50
 #: Seconds within which every message must have been received.
-PATIENCE = 60
+TIMEOUT_SECONDS = 60
 SAID = orjson.dumps(
     {"type": "send", "command": "move", "data": {"x": 12.5, "y": -3.25, "turn": 7}, "target": "all"}
 )
@@ -159,7 +159,7 @@ class Hall:
         # All frames may arrive before the next one is sent, more than once.
         while self.left:
             self.done.clear()
-            await asyncio.wait_for(self.done.wait(), PATIENCE)
+            await asyncio.wait_for(self.done.wait(), TIMEOUT_SECONDS)
         return count
 
 
