@@ -22,7 +22,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -39,7 +40,7 @@ FIRST_PORT = 24_100
 MIB = 1 << 20
 EMAIL, PASSWORD = "root@example.org", "correct horse battery"
 #: Longest wait for anything, in seconds.
-PATIENCE = 600
+TIMEOUT_SECONDS = 600
 #: A line that the history has when all of the flood before it is taken in.
 END = "the end of the flood"
 
@@ -69,7 +70,9 @@ class Site:
         done = subprocess.run(line, cwd=ROOT, check=True, stdout=subprocess.PIPE)
         return json.loads(done.stdout) if done.stdout.strip() else None
 
-    def start(self, worlds: int) -> None:
+    @contextmanager
+    def serve(self, worlds: int) -> Iterator[None]:
+        """Run the server with ports for so many worlds and one more; it is stopped at the end."""
         flags = (
             "--port", "0", "--config", str(self.settings), "--hosting-bind", "127.0.0.1",
             "--hosting-ports", f"{FIRST_PORT}-{FIRST_PORT + worlds}", "--hosting-memory", "100000",
@@ -77,15 +80,20 @@ class Site:
         )  # fmt: skip
         line = (sys.executable, "run.py", "--json", "serve", "--data", str(self.data), *flags)
         self.process = subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        said = ""
-        for text in self.process.stdout:
-            said += text
-            if text == "}\n":
-                break
-        self.url = json.loads(said)["listening"]
-        self.command("account", "add", EMAIL, "--password", PASSWORD, "--admin")
-        self._token = self.command("token", "add", EMAIL)["access_token"]
+        try:
+            assert self.process.stdout is not None
+            document = ""
+            for text in self.process.stdout:
+                document += text
+                if text == "}\n":
+                    break
+            self.url = json.loads(document)["listening"]
+            self.command("account", "add", EMAIL, "--password", PASSWORD, "--admin")
+            self._token = self.command("token", "add", EMAIL)["access_token"]
+            yield
+        finally:
+            self.process.terminate()
+            self.process.wait(TIMEOUT_SECONDS)
 
     def call(self, method: str, path: str, **body: Any) -> Any:
         request = Request(
@@ -94,7 +102,7 @@ class Site:
             data=json.dumps(body).encode() if method == "POST" else None,
             headers={"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
         )
-        with urlopen(request, timeout=PATIENCE) as response:
+        with urlopen(request, timeout=TIMEOUT_SECONDS) as response:
             text = response.read()
         return json.loads(text) if text else None
 
@@ -102,9 +110,8 @@ class Site:
         """Add a world that may start, and return its key."""
         name = f"world{number}"
         options = ("--hosted", "--short-name", name, "--version", "fake", "--memory", "256M")
-        self.command("world", "add", name, *options, "--eula", "--set", "idle_timeout=0")
-        worlds = self.call("GET", "?size=50")["servers"]
-        return next(str(one["key"]) for one in worlds if one["name"] == name)
+        added = self.command("world", "add", name, *options, "--eula", "--set", "idle_timeout=0")
+        return str(added["key"])
 
     def hosting(self, key: str) -> dict[str, Any]:
         found: dict[str, Any] = self.call("GET", f"/{key}/hosting")
@@ -113,16 +120,12 @@ class Site:
     def rss(self) -> int:
         return int(psutil.Process(self.process.pid).memory_info().rss)
 
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(PATIENCE)
-
 
 def until(holds: Callable[[], object], pause: float = 0.01) -> float:
     """Wait until a condition holds, and return the seconds."""
     began = time.perf_counter()
     while not holds():
-        if time.perf_counter() - began > PATIENCE:
+        if time.perf_counter() - began > TIMEOUT_SECONDS:
             raise TimeoutError
         time.sleep(pause)
     return time.perf_counter() - began
@@ -176,8 +179,7 @@ def save(site: Site, key: str, world: Path, megabytes: int) -> tuple[float, int]
 def measure(plan: Plan, under: Path | None) -> list[tuple[str, str]]:
     with processes.fresh_directory(under) as folder:
         site = Site(folder / "data")
-        site.start(plan.worlds)
-        try:
+        with site.serve(plan.worlds):
             # The first one loads what is loaded once.
             keys = [site.add_world(0)]
             start_worlds(site, keys)
@@ -194,13 +196,13 @@ def measure(plan: Plan, under: Path | None) -> list[tuple[str, str]]:
             for key in keys:
                 site.call("POST", f"/{key}/queue/kill")
             until(lambda: all(site.hosting(key)["state"] == "STOPPED" for key in keys))
-        finally:
-            site.stop()
     return [
         (f"from play to RUNNING, median of {plan.worlds}", f"{median(times):.2f} s"),
         (f"memory of coalserver per world, {plan.worlds} worlds", f"{grown / MIB:.1f} MiB"),
-        ("memory of a keeper, resident", f"{rss / MIB:.1f} MiB"),
-        ("memory of a keeper, its share of what is shared", f"{pss / MIB:.1f} MiB"),
+        (
+            "memory of a keeper: resident; proportional",
+            f"{rss / MIB:.1f} MiB; {pss / MIB:.1f} MiB",
+        ),
         (f"flood of {plan.lines:,} lines", f"{speed:,.0f} lines/s"),
         (f"saved game of {plan.megabytes} MiB, while the world runs", f"{seconds:.1f} s"),
         ("size of that saved game", f"{size / MIB:.0f} MiB"),
