@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import orjson
 from aiohttp import web
 from marshmallow import ValidationError
 
@@ -138,7 +139,7 @@ def read_further(text: str) -> dict[str, str]:
 def read_shown(typed: Typed, current: Mapping[str, PropertyValue]) -> Values:
     """Return the values that the page has shown; a form without them counts as one of this moment."""
     try:
-        document = json.loads(typed.get("shown", ""))
+        document = orjson.loads(typed.get("shown", ""))
     except ValueError:
         return dict(current)
     if not isinstance(document, dict):
@@ -314,7 +315,7 @@ def render_hosted_world(
             obsolete=ctx.core.query(obsolete_in_world, world_id=world.id),
         ),
         "shown": _dump(settings_shown, further=False),
-        "further": typed["further"] if refused == "further" else _further_text(current),
+        "further": typed.get("further", "") if refused == "further" else _further_text(current),
         "further_shown": _dump(further_shown, further=True),
     }
     return render_admin_page(

@@ -263,20 +263,21 @@ async def upload_save(ctx: RequestContext) -> web.StreamResponse:
     def check_form(pairs: Pairs) -> None:
         check_csrf(ctx, pairs)
 
-    path = await hosting.upload_path(world.id)
     try:
-        limit = ctx.core.query(get_settings).world_limit << 20
-        await save_upload(ctx.request, limit, check_form, path)
-        # The upload can take minutes, in which the account can lose its rights.
-        ctx.caller = require_admin(ctx)
-        await hosting.upload_save(world.id, path, ctx.caller.account_id)
+        path = await hosting.upload_path(world.id)
+        try:
+            limit = ctx.core.query(get_settings).world_limit << 20
+            await save_upload(ctx.request, limit, check_form, path)
+            # The upload can take minutes, in which the account can lose its rights.
+            ctx.caller = require_admin(ctx)
+            await hosting.upload_save(world.id, path, ctx.caller.account_id)
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
     except OSError as error:
         if error.errno in DISK_FULL:
             raise await hosting.full_disk(world.id) from error
         log.warning("A saved game of world %d could not be uploaded: %s", world.id, error)
         return await render_saves(ctx, status=503, errors={"upload": error.strerror or str(error)})
-    finally:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
     return redirect(f"{saves_path(world)}?done=uploaded")
 
 

@@ -366,6 +366,27 @@ async def test_expired_form_keeps_what_was_typed(test_app, browser, world):
     assert answer.status == 403 and form_of(answer, path(world))["motd"] == "Typed"
 
 
+async def test_expired_form_without_its_field_is_shown_empty(test_app, browser, world):
+    further = path(world, "/further")
+    answer = await browser.post(further, csrf_token="x")
+    assert answer.status == 403 and form_of(answer, further)["further"] == ""
+
+
+@pytest.mark.parametrize("shown", ["[" * 100_000, '{"motd": "\\ud800"}', '{"file.\\ud800": "x"}'])
+@pytest.mark.parametrize("rest", ["", "/further"])
+async def test_unreadable_shown_values_count_as_those_of_this_moment(
+    test_app, browser, world, rest, shown
+):
+    token = form_of(await browser.get(path(world)), path(world))["csrf_token"]
+    fields = {"shown": shown, "motd": "Typed", "further": "a=1"}
+    answer = await browser.post(path(world, rest), csrf_token="x", **fields)
+    assert answer.status == 403 and form_of(answer, path(world, rest)).items() >= {
+        ("motd", "Typed") if not rest else ("further", "a=1")
+    }
+    assert (await browser.post(path(world, rest), csrf_token=token, **fields)).status == 302
+    assert values(test_app, world)["file.a" if rest else "motd"] == ("1" if rest else "Typed")
+
+
 async def test_ids_of_fields_and_sections_differ(test_app, browser, world):
     for page in (path(world), CREATE):
         ids = re.findall(r'[ ]id="([^"]+)"', (await browser.get(page)).raw.decode())

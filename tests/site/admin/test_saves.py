@@ -244,6 +244,18 @@ async def test_upload_to_a_full_disk_is_refused_with_its_sentence(test_app, monk
     assert "Not enough disk space: 50000 MiB are free, 1024 are kept free." in words(answer)
 
 
+async def test_upload_without_a_folder_for_it_is_an_error_of_the_page(test_app, monkeypatch):
+    root = await make_admin(test_app)
+    path, _ = await make_hosted(test_app)
+
+    async def fail(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(test_app.world_hosting, "upload_path", fail)
+    answer = await upload(root, path, b"level.dat")
+    assert answer.status == 503 and "Permission denied" in words(answer)
+
+
 async def test_saved_game_is_pinned_and_gets_a_note(test_app):
     root = await make_admin(test_app)
     path, world_id = await make_hosted(test_app)
