@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from coalserver.site.admin.layout import confirm_page, get, post, render_admin_p
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.clock import request_clock
 from coalserver.web.pages.cookies import redirect
-from coalserver.web.pages.forms import Pairs, check_csrf, read_csrf_form
+from coalserver.web.pages.forms import check_csrf, read_csrf_form
 from coalserver.web.pages.i18n import (
     N_,
     Language,
@@ -194,12 +195,10 @@ async def upload_backup(ctx: RequestContext) -> web.StreamResponse:
         await read_csrf_form(ctx)
         raise missing_file()
 
-    def check_form(pairs: Pairs) -> None:
-        check_csrf(ctx, pairs)
-
     try:
         with service.temp_directory() as directory:
             file = directory / "sent"
+            check_form = partial(check_csrf, ctx)
             await save_upload(ctx.request, service.max_upload_bytes, check_form, file)
             await asyncio.to_thread(service.read_manifest, file)
             # The upload can take minutes, in which the account can lose its rights.

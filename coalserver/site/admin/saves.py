@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -23,7 +24,6 @@ from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import (
     Checkbox,
     FormSchema,
-    Pairs,
     RawText,
     check_csrf,
     load_form,
@@ -260,14 +260,11 @@ async def upload_save(ctx: RequestContext) -> web.StreamResponse:
         await read_csrf_form(ctx)
         raise missing_file()
 
-    def check_form(pairs: Pairs) -> None:
-        check_csrf(ctx, pairs)
-
     try:
         path = await hosting.upload_path(world.id)
         try:
             limit = ctx.core.query(get_settings).world_limit << 20
-            await save_upload(ctx.request, limit, check_form, path)
+            await save_upload(ctx.request, limit, partial(check_csrf, ctx), path)
             # The upload can take minutes, in which the account can lose its rights.
             ctx.caller = require_admin(ctx)
             await hosting.upload_save(world.id, path, ctx.caller.account_id)

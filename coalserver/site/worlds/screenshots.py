@@ -1,6 +1,7 @@
 """The gallery of a world: screenshots that members upload. Their owners and admins can delete them."""
 
 import asyncio
+from functools import partial
 
 from aiohttp import web
 
@@ -21,7 +22,7 @@ from coalserver.site.worlds.world import WORLD_PATH
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, redirect
-from coalserver.web.pages.forms import Pairs, check_csrf, read_csrf_form
+from coalserver.web.pages.forms import check_csrf, read_csrf_form
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.responses import json_response
 from coalserver.web.uploads import read_form_upload
@@ -59,11 +60,8 @@ async def upload_screenshot(
     """Add a screenshot, the field `file` of a multipart form, after its CSRF token."""
     images = ctx.app.service(ImageStore)
 
-    def check_form(pairs: Pairs) -> None:
-        check_csrf(ctx, pairs)
-
     try:
-        raw = await read_form_upload(ctx.request, images.max_bytes, check_form)
+        raw = await read_form_upload(ctx.request, images.max_bytes, partial(check_csrf, ctx))
     except DomainError as error:
         if "file" not in error.details.get("fields", ()):
             raise
