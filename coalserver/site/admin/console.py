@@ -9,8 +9,7 @@ from aiohttp import web
 
 from coalserver.core.commands.worlds import MAX_COMMAND_LENGTH
 from coalserver.core.hosting import Hosting
-from coalserver.core.queries.worlds import get_world
-from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.world import World
 from coalserver.site.access import render_access_error, require_admin, world_path
 from coalserver.site.admin.layout import render_admin_page
@@ -18,6 +17,7 @@ from coalserver.site.admin.messages import ERROR_MESSAGES, NOT_FOUND_CODES
 from coalserver.site.errors import add_retry_after, error_message, render_json_error, wants_json
 from coalserver.site.worlds.console_lines import shown_line
 from coalserver.site.worlds.context import world_state_text
+from coalserver.site.worlds.hosted import requested_run
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -41,14 +41,6 @@ class CommandSchema(FormSchema):
 COMMAND = CommandSchema()
 
 
-def hosted_world(ctx: RequestContext) -> World:
-    """Return the hosted world that the path names. Raises WORLD_NOT_FOUND, also for a world hosted elsewhere."""
-    world = ctx.core.query(get_world, id=ctx.int_param("world"))
-    if not world.hosted:
-        raise DomainError(ErrorCode.WORLD_NOT_FOUND)
-    return world
-
-
 async def read_lines(ctx: RequestContext, world: World, after: int | None) -> dict[str, Any]:
     """Return a part of the console, with the number to go on from as `next` and the state of the world."""
     size = PAGE_LINES if after is None else BATCH_LINES
@@ -65,7 +57,7 @@ async def read_lines(ctx: RequestContext, world: World, after: int | None) -> di
 
 async def console_page(ctx: RequestContext) -> web.StreamResponse:
     """Render the newest lines; for a script, return those after a number as JSON."""
-    world = hosted_world(ctx)
+    world = requested_run(ctx).world
     if wants_json(ctx):
         after = ctx.query.get("after", "")
         known = after.isascii() and after.isdigit() and len(after) <= MAX_DIGITS
@@ -97,7 +89,7 @@ async def render_console(
 
 async def send_command(ctx: RequestContext) -> web.StreamResponse:
     """Send one line to the console of a running world. A blank one is ignored."""
-    world = hosted_world(ctx)
+    world = requested_run(ctx).world
     try:
         form = await load_form(ctx, COMMAND)
         if command := form["command"].strip():

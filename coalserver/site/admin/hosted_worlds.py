@@ -50,6 +50,7 @@ from coalserver.site.admin.layout import (
 )
 from coalserver.site.admin.property_fields import field_messages, shown_groups
 from coalserver.site.errors import with_errors_shown
+from coalserver.site.worlds.hosted import requested_run
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -354,11 +355,6 @@ def _dump(values: Mapping[str, PropertyValue], *, further: bool) -> str:
     )
 
 
-def requested_hosted_world(ctx: RequestContext) -> World:
-    """Return the hosted world that the path names. Raises WORLD_NOT_FOUND."""
-    return ctx.core.query(get_run, world_id=ctx.int_param("world")).world
-
-
 async def hosted_world_page(ctx: RequestContext) -> web.StreamResponse:
     """Render the settings of a hosted world; a connected world has a page of its own."""
     world = ctx.core.query(get_world, id=ctx.int_param("world"))
@@ -370,7 +366,7 @@ async def hosted_world_page(ctx: RequestContext) -> web.StreamResponse:
 async def save_hosted_world(ctx: RequestContext) -> web.StreamResponse:
     """Change what is different from what the page has shown. If one change is rejected, none is made."""
     typed = await load_typed(ctx)
-    world = requested_hosted_world(ctx)
+    world = requested_run(ctx).world
     shown = read_shown(typed, ctx.core.query(editable_values, world_id=world.id))
     return await _edit(ctx, world, read_changes(typed, shown), shown, "saved#settings")
 
@@ -378,7 +374,7 @@ async def save_hosted_world(ctx: RequestContext) -> web.StreamResponse:
 async def save_further(ctx: RequestContext) -> web.StreamResponse:
     """Add, change and remove further lines of server.properties."""
     typed = await load_typed(ctx)
-    world = requested_hosted_world(ctx)
+    world = requested_run(ctx).world
     shown = read_shown(typed, ctx.core.query(editable_values, world_id=world.id))
     shown = {name: value for name, value in shown.items() if name.startswith(FURTHER)}
     further = read_further(typed.get("further", ""))
@@ -402,7 +398,7 @@ async def _edit(
 
 def render_requested(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     """Return the page of the hosted world that the path names."""
-    return render_hosted_world(ctx, requested_hosted_world(ctx), **overrides)
+    return render_hosted_world(ctx, requested_run(ctx).world, **overrides)
 
 
 def _post(path: str, handler: Handler, render: PageRenderer, section: str) -> Route:

@@ -6,7 +6,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from coalserver.core.hosting import Hosting
-from coalserver.core.queries.hosting import get_run, get_settings, hosted_worlds
+from coalserver.core.queries.hosting import get_settings, hosted_worlds
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST
 from coalserver.domain.minecraft.hosting.settings import (
@@ -20,7 +20,7 @@ from coalserver.domain.minecraft.property_values import property_text
 from coalserver.site.access import require_admin, require_member, world_path
 from coalserver.site.admin.layout import get, post, render_admin_page
 from coalserver.site.admin.worlds import requested_world
-from coalserver.site.worlds.hosted import refusal_sentence
+from coalserver.site.worlds.hosted import refusal_sentence, requested_run
 from coalserver.site.worlds.world import render_order_error
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
@@ -231,7 +231,7 @@ DELETE = DeleteSchema()
 
 def render_delete(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     """Return the page that asks before a world is deleted."""
-    world = ctx.core.query(get_run, world_id=requested_world(ctx).id).world
+    world = requested_run(ctx).world
     context = {"world": world, "at_rest": world.status in AT_REST}
     return render_admin_page(ctx, "world_delete", context, active_page="servers", **overrides)
 

@@ -8,15 +8,15 @@ from typing import Any
 from aiohttp import web
 
 from coalserver.core.hosting import Hosting, ShownSave
-from coalserver.core.queries.hosting import get_run, get_settings
+from coalserver.core.queries.hosting import get_settings
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, MAX_NOTE_LENGTH, TroubleCode
-from coalserver.domain.minecraft.hosting.transitions import Answer, Run
+from coalserver.domain.minecraft.hosting.transitions import Answer
 from coalserver.domain.minecraft.slugs import file_stems
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.site.access import require_admin, world_path
 from coalserver.site.admin.backups import format_size
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.worlds.hosted import trouble_sentence
+from coalserver.site.worlds.hosted import requested_run, trouble_sentence
 from coalserver.web.context import RequestContext
 from coalserver.web.downloads import attachment
 from coalserver.web.pages.clock import request_clock
@@ -68,11 +68,6 @@ class NoteSchema(FormSchema):
 
 
 PIN, NOTE = PinSchema(), NoteSchema()
-
-
-def requested_run(ctx: RequestContext) -> Run:
-    """Return the hosted world that the path names. Raises WORLD_NOT_FOUND."""
-    return ctx.core.query(get_run, world_id=ctx.int_param("world"))
 
 
 def saves_path(world: World) -> str:

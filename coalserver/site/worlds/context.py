@@ -3,18 +3,13 @@
 from typing import Any
 
 from coalserver.core.hosting import Hosting
+from coalserver.core.queries.hosting import get_run
 from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, UP, WITH_PROCESS
 from coalserver.domain.minecraft.world import STOPPING, TICKS_PER_DAY, World, WorldStatus
 from coalserver.site.access import world_path
-from coalserver.site.worlds.hosted import (
-    find_run,
-    hosted_fields,
-    may_start,
-    needs_eula,
-    state_text,
-)
+from coalserver.site.worlds.hosted import hosted_fields, may_start, needs_eula, state_text
 from coalserver.site.worlds.line_rows import public_name
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.clock import format_duration
@@ -79,7 +74,9 @@ def world_state_text(ctx: RequestContext, world: World, *, public: bool = False)
     language = request_language(ctx.request)
     text = None
     if world.hosted:
-        text = state_text(find_run(ctx, world.id), language, ctx.now, public=public)
+        text = state_text(
+            ctx.core.query(get_run, world_id=world.id), language, ctx.now, public=public
+        )
     return language.gettext(STATUS_LABELS[world.status]) if text is None else text
 
 
@@ -106,7 +103,9 @@ def world_fields(ctx: RequestContext, world: World, account: Account | None) -> 
         fields["lag"] = _lag(world)
     if world.hosted:
         language = request_language(ctx.request)
-        fields["hosted"] = hosted_fields(ctx, find_run(ctx, world.id), account, language)
+        fields["hosted"] = hosted_fields(
+            ctx, ctx.core.query(get_run, world_id=world.id), account, language
+        )
     return fields
 
 
@@ -118,7 +117,7 @@ def allowed_actions(ctx: RequestContext, world: World, account: Account) -> dict
     hosting = ctx.app.service(Hosting)
     if not world.hosted or not hosting.enabled:
         return {}
-    status, run = world.status, find_run(ctx, world.id)
+    status, run = world.status, ctx.core.query(get_run, world_id=world.id)
     member_actions = {"play": may_start(run, account) and not needs_eula(ctx, run)}
     if not account.admin:
         return member_actions

@@ -125,6 +125,9 @@ def needs_eula(ctx: RequestContext, run: Run) -> bool:
     return version is None or not version.no_eula
 
 
-def find_run(ctx: RequestContext, world_id: int) -> Run:
-    """Return a hosted world with its run. Raises WORLD_NOT_FOUND."""
-    return ctx.core.query(get_run, world_id=world_id)
+def requested_run(ctx: RequestContext) -> Run:
+    """Return the hosted world that the path names, with its run.
+
+    Raises WORLD_NOT_FOUND, also for a world hosted elsewhere.
+    """
+    return ctx.core.query(get_run, world_id=ctx.int_param("world"))
