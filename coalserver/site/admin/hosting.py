@@ -21,7 +21,7 @@ from coalserver.site.access import require_admin, require_member, world_path
 from coalserver.site.admin.layout import get, post, render_admin_page
 from coalserver.site.admin.worlds import requested_world
 from coalserver.site.worlds.hosted import refusal_sentence, requested_run
-from coalserver.site.worlds.world import render_order_error
+from coalserver.site.worlds.world import give_order
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -197,16 +197,12 @@ async def stop_all(ctx: RequestContext) -> web.StreamResponse:
 
 
 def order_handler(order: Order) -> Handler:
-    """Return the handler of the document's address of an order, which leads to the page of the world."""
+    """Return the handler that gives an order at the path that the document prescribes for it."""
 
     async def handler(ctx: RequestContext) -> web.StreamResponse:
         await read_csrf_form(ctx)
-        world, account = requested_world(ctx), ctx.caller.get_account()
-        try:
-            await ctx.app.service(Hosting).order(world.id, order, account.id)
-        except DomainError as error:
-            return await render_order_error(ctx, world, account, error)
-        return redirect(world_path(world))
+        world = requested_world(ctx)
+        return await give_order(ctx, world, ctx.caller.get_account(), order)
 
     return handler
 

@@ -79,20 +79,27 @@ def order_page(order: Order | None) -> Handler:
     @world_member_page
     async def handler(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
         await read_csrf_form(ctx)
-        hosting = ctx.app.service(Hosting)
-        try:
-            if order is None:
-                await hosting.save(world.id, account.id)
-            else:
-                await hosting.order(world.id, order, account.id)
-        except DomainError as error:
-            return await render_order_error(ctx, world, account, error)
-        return redirect(world_path(world))
+        return await give_order(ctx, world, account, order)
 
     return handler
 
 
-async def render_order_error(
+async def give_order(
+    ctx: RequestContext, world: World, account: Account, order: Order | None
+) -> web.StreamResponse:
+    """Give an order to a hosted world, or save it without one, and lead to its page, which shows a refusal."""
+    hosting = ctx.app.service(Hosting)
+    try:
+        if order is None:
+            await hosting.save(world.id, account.id)
+        else:
+            await hosting.order(world.id, order, account.id)
+    except DomainError as error:
+        return await _render_order_error(ctx, world, account, error)
+    return redirect(world_path(world))
+
+
+async def _render_order_error(
     ctx: RequestContext, world: World, account: Account, error: DomainError
 ) -> web.StreamResponse:
     """Render the page of a world with the sentence of a refused order; raise any other error again."""
