@@ -35,12 +35,17 @@ async function refreshCrash(world) {
   }
 }
 
-let lag = lagOf(JSON.parse(document.getElementById("world-initial").textContent));
 let rereadTimer = 0;
+let isStale = false;
 
-/** Read lag and recent activity again from the page: they are not part of its state, or shown by it alone. */
+/**
+ * Read lag and recent activity again from the page: they are not part of its state, or shown by it alone.
+ * A hidden page is read when it is shown.
+ */
 async function reread() {
   rereadTimer = 0;
+  isStale = document.visibilityState !== "visible";
+  if (isStale) return;
   try {
     const page = await readPage();
     for (const part of document.querySelectorAll("[data-reread]")) {
@@ -64,6 +69,8 @@ const state = mountState((world) => {
   if (lag !== lagOf(world)) scheduleReread();
   lag = lagOf(world);
 });
+let lag = lagOf(state.world());
+document.addEventListener("visibilitychange", () => { if (isStale) scheduleReread(); });
 listen(root.dataset.path, {
   after: Number(root.dataset.cursor),
   auth: cookie,

@@ -27,6 +27,20 @@ DOUBLE_FONT_SIZE = """() => {
     document.adoptedStyleSheets = [sheet];
 }"""
 
+#: Records whether the page was visible each time that a script read its HTML.
+RECORD_READINGS = """() => {
+    const { fetch } = window;
+    window.readings = [];
+    window.fetch = (path, options) => {
+        if (path === location.pathname && !options.headers) readings.push(document.visibilityState);
+        return fetch(path, options);
+    };
+}"""
+SET_VISIBILITY = """(state) => {
+    Object.defineProperty(document, "visibilityState", { configurable: true, value: state });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
 
 async def test_overview_follows_the_state_of_the_world(member, fake_agent):
     ann = await member("/servers/mill", **PHONE)
@@ -38,6 +52,24 @@ async def test_overview_follows_the_state_of_the_world(member, fake_agent):
     await ann.expect_text("world-status", "Stopped")
     await fake_agent.send_lines("Bob lost connection: Disconnected")
     await expect(ann.page.get_by_text("Nobody online")).to_be_visible()
+
+
+async def test_hidden_overview_is_read_again_when_it_is_shown(member, fake_agent):
+    ann = await member()
+    await ann.page.clock.install()
+    await ann.page.get_by_role("link", name="coalserver").click()
+    await ann.page.get_by_role("link", name="The Mill").click()
+    await ann.expect_live()
+    await ann.page.evaluate(RECORD_READINGS)
+    await ann.page.evaluate(SET_VISIBILITY, "hidden")
+    await fake_agent.send_lines(login("Bob"), "<Bob> hello there")
+    # The state, a small document, is read again while the page is hidden.
+    await expect(ann.page.locator(".online-list")).to_contain_text("Bob")
+    await ann.page.clock.fast_forward("00:05")
+    await ann.page.evaluate(SET_VISIBILITY, "visible")
+    await ann.page.clock.fast_forward("00:05")
+    await expect(ann.page.locator("#latest")).to_contain_text("hello there")
+    assert set(await ann.page.evaluate("readings")) == {"visible"}
 
 
 async def test_links_lead_from_home_page_to_player_and_messages(member, fake_agent):
