@@ -1,7 +1,7 @@
 // The console of a hosted world: new lines by their numbers, and commands. After a cut it goes on from the last line.
 
 import { report } from "./connection.js";
-import { announce, element, refs, write } from "./dom.js";
+import { announce, element, readJson, refs, write } from "./dom.js";
 import { backoff, open, pause, Problem, request } from "./http.js";
 import { formatFull, formatTime, isoTime } from "./times.js";
 
@@ -16,7 +16,7 @@ const MAX_HISTORY = 100;
 
 const root = document.querySelector("[data-ref=console]");
 const part = refs(root);
-const texts = JSON.parse(document.getElementById("console-texts").textContent);
+const texts = readJson("console-texts");
 const feed = {};
 let next = Number(root.dataset.next);
 let last = Number([...part.log.querySelectorAll(".console-line")].at(-1)?.dataset.number ?? 0);
@@ -62,21 +62,21 @@ function append(lines, skipped) {
     unseen += added.length;
     showJump();
   }
-  say(added);
+  announceLines(added);
 }
 
 // One line in full or the number of lines, at most every few seconds: a busy console would never fall silent.
 
-let unsaid = [];
-let sayTimer = 0;
+let unannounced = [];
+let announceTimer = 0;
 
-function say(lines) {
-  unsaid.push(...lines);
-  if (sayTimer) return;
-  sayTimer = setTimeout(() => {
-    announce(unsaid.length === 1 ? unsaid[0].text : texts.new_lines.replace("{count}", unsaid.length));
-    unsaid = [];
-    sayTimer = 0;
+function announceLines(lines) {
+  unannounced.push(...lines);
+  if (announceTimer) return;
+  announceTimer = setTimeout(() => {
+    announce(unannounced.length === 1 ? unannounced[0].text : texts.new_lines.replace("{count}", unannounced.length));
+    unannounced = [];
+    announceTimer = 0;
   }, ANNOUNCE_MS);
 }
 
@@ -93,6 +93,11 @@ async function readOn() {
   }
 }
 
+/** Wait, until `wake` is called at the latest. */
+function rest(ms) {
+  return Promise.race([pause(ms), new Promise((resolve) => { wake = resolve; })]);
+}
+
 async function follow() {
   let misses = 0;
   report(feed, "connecting");
@@ -101,7 +106,7 @@ async function follow() {
       await readOn();
       misses = 0;
       report(feed, "live");
-      await Promise.race([pause(document.visibilityState === "visible" ? POLL_MS : HIDDEN_POLL_MS), new Promise((resolve) => { wake = resolve; })]);
+      await rest(document.visibilityState === "visible" ? POLL_MS : HIDDEN_POLL_MS);
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
       report(feed, "cut");
@@ -109,7 +114,7 @@ async function follow() {
         showError(texts.closed);
         return;
       }
-      await Promise.race([pause(Math.max(problem.wait, backoff(misses))), new Promise((resolve) => { wake = resolve; })]);
+      await rest(Math.max(problem.wait, backoff(misses)));
       misses += 1;
     }
   }

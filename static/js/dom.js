@@ -11,6 +11,11 @@ export function refs(root) {
   return found;
 }
 
+/** Return the JSON that the page has in a script element. */
+export function readJson(id) {
+  return JSON.parse(document.getElementById(id).textContent);
+}
+
 /** Set a text. An unchanged text is not written again, which screen readers would announce. */
 export function write(node, text) {
   if (node.textContent !== text) node.textContent = text;

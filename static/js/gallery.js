@@ -1,10 +1,10 @@
 // Uploads to the gallery: files that are chosen, dropped on the page or pasted are sent at once.
 
-import { busy, closeOnEscape, flag, refs, write } from "./dom.js";
+import { busy, closeOnEscape, flag, readJson, refs, write } from "./dom.js";
 import { open, Problem } from "./http.js";
 
 const UPLOAD_TIMEOUT_MS = 120000;
-const texts = JSON.parse(document.getElementById("gallery-texts").textContent);
+const texts = readJson("gallery-texts");
 const form = document.querySelector("[data-ref=upload]");
 const part = refs(form);
 let csrfToken = form.elements.csrf_token.value;

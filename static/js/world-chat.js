@@ -2,7 +2,7 @@
 // live at its end.
 
 import { cookie } from "./api.js";
-import { announce, closeOnEscape, element, flag, refs, write } from "./dom.js";
+import { announce, closeOnEscape, element, flag, readJson, refs, write } from "./dom.js";
 import { listen } from "./feed.js";
 import { backoff, pause, Problem, request } from "./http.js";
 import { mountComposer } from "./world-chat-composer.js";
@@ -11,7 +11,6 @@ import { rowRenderer } from "./world-chat-row.js";
 import { mountSounds } from "./world-chat-sounds.js";
 import { mountState } from "./world-state.js";
 
-const readJson = (id) => JSON.parse(document.getElementById(id).textContent);
 /** Pixels from the first or last row at which the next page is loaded. */
 const LOAD_DISTANCE = 1500;
 /** On narrow screens the search form closes, since the results need its space. */

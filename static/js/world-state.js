@@ -1,6 +1,6 @@
 // The state of a world on its pages: status, day, time, weather and online players.
 
-import { element, flag, refs, write } from "./dom.js";
+import { element, flag, readJson, refs, write } from "./dom.js";
 import { avatar } from "./avatars.js";
 import { backoff, Problem, request } from "./http.js";
 import { formatFull, formatTime, isoTime } from "./times.js";
@@ -15,8 +15,6 @@ const TICKS_PER_SECOND = 20;
 const TICKS_PER_HOUR = 1000;
 /** The game's day begins at 6:00. */
 const FIRST_HOUR = 6;
-
-const readJson = (id) => JSON.parse(document.getElementById(id).textContent);
 
 /** Calls `onChange(world)` after each refresh. Returns {scheduleRefresh, world}. */
 export function mountState(onChange = () => {}) {
