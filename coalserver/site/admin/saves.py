@@ -9,7 +9,12 @@ from aiohttp import web
 
 from coalserver.core.hosting import Hosting, ShownSave
 from coalserver.core.queries.hosting import get_settings
-from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, MAX_NOTE_LENGTH, TroubleCode
+from coalserver.domain.minecraft.hosting.hosted_world import (
+    AT_REST,
+    MAX_NOTE_LENGTH,
+    SAVABLE,
+    TroubleCode,
+)
 from coalserver.domain.minecraft.hosting.transitions import Answer
 from coalserver.domain.minecraft.slugs import file_stems
 from coalserver.domain.minecraft.world import World, WorldStatus
@@ -83,7 +88,7 @@ async def render_saves(ctx: RequestContext, **overrides: Any) -> web.StreamRespo
     language = request_language(ctx.request)
     settings = ctx.core.query(get_settings)
     hosted, trouble = run.hosted, run.hosted.trouble
-    is_busy = hosted.saving or hosted.restoring or run.status is WorldStatus.SAVING
+    is_busy = hosted.is_busy or run.status is WorldStatus.SAVING
     context = {
         "world": run.world,
         "address": world_path(run.world),
@@ -94,7 +99,7 @@ async def render_saves(ctx: RequestContext, **overrides: Any) -> web.StreamRespo
         "enabled": hosting.enabled,
         "saving": hosted.saving or run.status is WorldStatus.SAVING,
         "restoring": hosted.restoring,
-        "can_save": run.status in (WorldStatus.RUNNING, WorldStatus.STOPPED) and not is_busy,
+        "can_save": run.status in SAVABLE and not is_busy,
         "can_restore": run.status in AT_REST and not is_busy,
         "is_at_rest": run.status in AT_REST,
         "live_seconds": LIVE_SECONDS if is_busy else 0,

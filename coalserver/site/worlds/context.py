@@ -6,7 +6,7 @@ from coalserver.core.hosting import Hosting
 from coalserver.core.queries.hosting import get_run
 from coalserver.core.queries.worlds import online_visitors
 from coalserver.domain.accounts.account import Account
-from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, UP, WITH_PROCESS
+from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, SAVABLE, UP, WITH_PROCESS
 from coalserver.domain.minecraft.world import STOPPING, TICKS_PER_DAY, World, WorldStatus
 from coalserver.site.access import world_path
 from coalserver.site.worlds.hosted import hosted_fields, may_start, needs_eula, state_text
@@ -28,8 +28,6 @@ STATUS_LABELS = {
     WorldStatus.SAVING: N_("Saving"),
 }
 CLEAR, RAIN, THUNDER = N_("Clear sky"), N_("Rain"), N_("Thunderstorm")
-#: States in which a saved game can be made.
-SAVABLE = frozenset((WorldStatus.RUNNING, WorldStatus.STOPPED))
 #: Ticks per hour of the game. Its day begins at 6:00.
 TICKS_PER_HOUR = TICKS_PER_DAY // 24
 FIRST_HOUR = 6
@@ -121,7 +119,7 @@ def allowed_actions(ctx: RequestContext, world: World, account: Account) -> dict
     member_actions = {"play": may_start(run, account) and not needs_eula(ctx, run)}
     if not account.admin:
         return member_actions
-    is_busy = run.hosted.saving or run.hosted.restoring
+    is_busy = run.hosted.is_busy
     has_saves = hosting.figures(world.id).saved_games > 0
     return {
         **member_actions,

@@ -142,6 +142,11 @@ class HostedWorld:
     #: The world is deleted, but its files may not be all gone.
     deleting: bool = False
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a saved game is being made or restored."""
+        return self.saving or self.restoring
+
     def reserve(self, port: int | None, mib: int) -> "HostedWorld":
         """Return the world with its port and memory reserved."""
         return replace(self, port=port, reserved_mib=mib)
