@@ -128,7 +128,6 @@ GROUPS: tuple[tuple[str, str, Mapping[str, Label]], ...] = (
     ),
 )
 #: The order of all fields.
-FIELD_NAMES = tuple(name for _, _, labels in GROUPS for name in labels)
 OBSOLETE = N_("This version no longer has it.")
 
 INTEGER_MESSAGE = N_("Enter a whole number from {low} to {high}.")
