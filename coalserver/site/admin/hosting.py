@@ -54,7 +54,7 @@ TEXTS = {
     "save_on_pause": (N_("Save a world when it is stopped"), N_("If a player was there.")),
     "stop_warning": (
         N_("Warning before a stop"),
-        N_("Seconds between a message to the players and the stop; 0: neither."),
+        N_("Seconds between the warning to players and the stop. 0: no warning."),
     ),
     "disk_free": (
         N_("Disk space to keep free"),

@@ -40,7 +40,7 @@ from coalserver.web.uploads import DISK_FULL, MULTIPART, missing_file, save_uplo
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at a saved game that is being made or restored.
+#: Seconds between refreshes while a saved game is made or restored.
 LIVE_SECONDS = 3
 KIND_LABELS = {
     "manual": N_("Manual"),
@@ -129,7 +129,7 @@ async def save_now(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def back_up(ctx: RequestContext) -> web.StreamResponse:
-    """Make a saved game, and lead to the world's page as the document's address does."""
+    """Make a saved game, and redirect to the world's page, as the COAL API prescribes."""
     world, _ = await _order_save(ctx)
     return redirect(world_path(world))
 

@@ -39,11 +39,11 @@ from coalserver.web.uploads import MULTIPART, missing_file, save_upload
 log = logging.getLogger(__name__)
 
 PATH = "/admin/versions"
-#: Seconds between two looks at a fetch that runs.
+#: Seconds between refreshes while a version is fetched.
 LIVE_SECONDS = 2
 #: Longest input that is shown again; what is valid is shorter.
 MAX_INPUT_LENGTH = 4000
-#: Hexadecimal digits by which one hash is told from the other.
+#: Hexadecimal digits of a SHA-1; a SHA-256 has 64.
 SHA1_DIGITS = 40
 #: Versions of a list that the page offers; others can be typed.
 MAX_LISTED = 300
@@ -90,7 +90,7 @@ REASONS = (
 
 
 class VersionSchema(FormSchema):
-    """A version from a list, or with an address: the names of the document, and those of the form."""
+    """A version from a list or with an address; fields have the names of hosting.md or of the form."""
 
     version = RawText(high=MAX_INPUT_LENGTH)
     url = RawText(high=MAX_INPUT_LENGTH)
