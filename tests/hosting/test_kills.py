@@ -22,7 +22,8 @@ from coalserver.storage.data_directory import DataDirectory
 from tests.hosting.fake_child import is_torn
 from tests.hosting.machine import Machine
 from tests.hosting.stand_in_java import FAKE, JarServer, hosting_flags, make_java, run_jar_server
-from tests.hosting.test_saves_of_killed_servers import add_large_file, parts, until
+from tests.hosting.test_saves_of_killed_servers import add_large_file, parts
+from tests.processes import wait_until
 
 SERVER, KEEPER, CHILD = "coalserver", "keeper", "child"
 #: Of those that are there while a process runs.
@@ -101,7 +102,7 @@ def jars() -> Iterator[JarServer]:
 
 def assert_saves_by_itself(box: KillMachine) -> None:
     """Check that a running world saves by itself, and that no mark says otherwise."""
-    until(lambda: box.state.marks == {})
+    wait_until(lambda: box.state.marks == {})
     assert box.call("console", "POST", command="save-on")[0] == 202
     box.wait_for_text("Saving is already turned on")
 
@@ -110,7 +111,7 @@ async def assert_sound(box: KillMachine, state: str) -> None:
     """Wait for a state, stop the world in good order, and look at everything that it has left."""
     shown = box.wait_for(state)
     assert shown["wanted"] == ("play" if state == "RUNNING" else "pause")
-    until(lambda: parts(box) == [])
+    wait_until(lambda: parts(box) == [])
     if state == "RUNNING":
         assert_saves_by_itself(box)
         assert box.order("pause") == 202
@@ -118,7 +119,7 @@ async def assert_sound(box: KillMachine, state: str) -> None:
     box.remember()
     assert box.server.stop() == 0
     assert [stat.pid for run in box.runs.values() for stat in run.members()] == []
-    until(lambda: box.left_processes() == [])
+    wait_until(lambda: box.left_processes() == [])
     if box.runs:
         await box.check_history()
     world = box.files.server / "world"
@@ -146,9 +147,9 @@ async def go_on(
 async def settle(box: KillMachine, before: RunState | None, state: str) -> None:
     """Wait until the run of before the kill has ended, and another one is there if it has to, then look over all."""
     if before is not None:
-        until(lambda: before.members() == [])
+        wait_until(lambda: before.members() == [])
         if state == "RUNNING":
-            until(lambda: box.state.run != before.run)
+            wait_until(lambda: box.state.run != before.run)
     await assert_sound(box, state)
 
 
@@ -192,7 +193,7 @@ async def test_loading(box: KillMachine, jars: JarServer, tmp_path: Path) -> Non
     with box.serve(*flags):
         assert box.order("play") == 202
         box.wait_for("LOADING")
-        until(lambda: list((box.data / "hosting" / "versions").glob("*.part")))
+        wait_until(lambda: list((box.data / "hosting" / "versions").glob("*.part")))
         box.kill((SERVER,))
     jars.release()
     with box.serve(*flags):
@@ -266,18 +267,18 @@ def reach(box: KillMachine, step: int) -> None:
         add_large_file(box, LARGE)
     assert box.order("save") == 202
     if step == 2:
-        until(lambda: box.state.marks)
+        wait_until(lambda: box.state.marks)
     elif step in (3, 4):
         # The game writes for half a second.
         box.wait_for_text("Automatic saving is now disabled" if step == 3 else "Saving the game")
     elif step == 5:
-        until(lambda: parts(box))
+        wait_until(lambda: parts(box))
     elif step in (6, 7):
         box.wait_for_text("Automatic saving is now enabled")
         if step == 7:
-            until(lambda: box.state.marks == {})
+            wait_until(lambda: box.state.marks == {})
     elif step == 8:
-        until(lambda: list((box.files.folder / "saves").glob("*.zip")))
+        wait_until(lambda: list((box.files.folder / "saves").glob("*.zip")))
 
 
 def assert_saved_games_are_whole(box: KillMachine, folder: Path) -> None:
