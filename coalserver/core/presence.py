@@ -2,6 +2,18 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+
+class Holder(Protocol):
+    """A connection that is asked whether its player is present, instead of reporting each of its polls."""
+
+    @property
+    def there(self) -> bool:
+        """Whether a poll of the player is open on this connection."""
+
+    def absent(self) -> None:
+        """Handle that the player is away from now on: the next request must bring them back."""
 
 
 class Presence:
@@ -13,6 +25,8 @@ class Presence:
         #: Away players -> whether a seat of theirs may still be freed.
         self._away: dict[int, bool] = {}
         self._connections: dict[int, int] = {}
+        #: By player: one holder, or several.
+        self._holders: dict[int, Holder | dict[Holder, None]] = {}
         #: Players who have logged out and not been active since.
         self._left: set[int] = set()
 
@@ -37,7 +51,9 @@ class Presence:
         """Return whether the player was active within that many seconds or has an open connection."""
         if player in self._left or player in self._away:
             return False
-        return player in self._connections or now - self._last_seen.get(player, 0.0) < within
+        if player in self._connections or now - self._last_seen.get(player, 0.0) < within:
+            return True
+        return player in self._holders and self._is_held(player)
 
     def away(self, player: int) -> bool:
         """Return whether the player is away."""
@@ -68,11 +84,39 @@ class Presence:
         if player not in self._left:
             self.touch(player, now)
 
+    def attach(self, player: int, holder: Holder) -> None:
+        """Ask a holder from now on whether the player is present."""
+        holders = self._holders.get(player)
+        if holders is None:
+            self._holders[player] = holder
+        elif isinstance(holders, dict):
+            holders[holder] = None
+        else:
+            self._holders[player] = {holders: None, holder: None}
+
+    def detach(self, player: int, holder: Holder) -> None:
+        """Stop asking a holder. This alone is no activity: see `sign`."""
+        holders = self._holders.get(player)
+        if isinstance(holders, dict):
+            holders.pop(holder, None)
+            if not holders:
+                del self._holders[player]
+        elif holders is holder:
+            del self._holders[player]
+
+    def sign(self, player: int, now: float) -> None:
+        """Record activity that a holder reports: silence counts from now, unless the player is away already."""
+        if player not in self._away and player not in self._left:
+            self._last_seen[player] = now
+            self._present[player] = now
+            self._present.move_to_end(player)
+
     def leave(self, player: int) -> None:
         """Mark a player away who logs out, even if connections of theirs are open."""
         self._present.pop(player, None)
         self._away[player] = True
         self._left.add(player)
+        self._tell_holders(player)
 
     def expire(self, now: float, within: float) -> list[int]:
         """Mark players away who were not active within that many seconds, and return them."""
@@ -82,12 +126,13 @@ class Presence:
             if now - at < within:
                 break
             del self._present[player]
-            if player in self._connections:
+            if player in self._connections or self._is_held(player):
                 self._present[player] = now
                 self._last_seen[player] = now
                 continue
             self._away[player] = True
             newly_away.append(player)
+            self._tell_holders(player)
         return newly_away
 
     def away_players(self) -> Iterable[int]:
@@ -121,3 +166,18 @@ class Presence:
     def last_seen(self) -> Mapping[int, float]:
         """Return the time of the last activity of every player."""
         return self._last_seen
+
+    def _is_held(self, player: int) -> bool:
+        """Return whether a poll of the player is open with any of the holders."""
+        holders = self._holders.get(player)
+        if isinstance(holders, dict):
+            return any(holder.there for holder in holders)
+        return holders is not None and holders.there
+
+    def _tell_holders(self, player: int) -> None:
+        holders = self._holders.get(player)
+        if isinstance(holders, dict):
+            for holder in tuple(holders):
+                holder.absent()
+        elif holders is not None:
+            holders.absent()

@@ -168,3 +168,66 @@ def test_unknown_player_is_silent_from_the_start_of_watching():
     presence.watch(1, 200.0)
     assert presence.expire(200.0 + TIMEOUT - 1, TIMEOUT) == []
     assert presence.expire(200.0 + TIMEOUT, TIMEOUT) == [1]
+
+
+class Poll:
+    """A holder that counts how often its player went away."""
+
+    def __init__(self, there: bool = True) -> None:
+        self.there = there
+        self.absences = 0
+
+    def absent(self) -> None:
+        self.absences += 1
+
+
+def test_player_is_present_while_any_holder_says_so():
+    presence = make_presence(player1=100.0)
+    polls = [Poll(False), Poll(True), Poll(False)]
+    for poll in polls:
+        presence.attach(1, poll)
+    assert presence.online(1, 1000.0, TIMEOUT)
+    polls[1].there = False
+    assert not presence.online(1, 1000.0, TIMEOUT)
+
+
+def test_detached_holders_are_not_asked():
+    presence = make_presence(player1=100.0)
+    polls = [Poll(), Poll(), Poll()]
+    for poll in polls:
+        presence.attach(1, poll)
+    for poll in polls:
+        assert presence.online(1, 1000.0, TIMEOUT)
+        presence.detach(1, poll)
+    assert not presence.online(1, 1000.0, TIMEOUT)
+    assert not presence._holders
+
+
+def test_held_player_does_not_expire_and_is_silent_from_the_last_check():
+    presence, poll = make_presence(player1=100.0), Poll()
+    presence.attach(1, poll)
+    assert presence.expire(200.0, TIMEOUT) == []
+    poll.there = False
+    assert presence.expire(229.0, TIMEOUT) == [] and presence.expire(230.0, TIMEOUT) == [1]
+    assert poll.absences == 1
+
+
+def test_sign_is_activity_of_those_only_who_are_not_away():
+    presence = make_presence(player1=100.0, player2=100.0, player3=100.0)
+    presence.expire(130.0, TIMEOUT)
+    presence.touch(2, 131.0)
+    presence.leave(3)
+    presence.unwatch(3)
+    for player in (1, 2, 3):
+        presence.sign(player, 140.0)
+    assert [presence.last_seen_at(player) for player in (1, 2, 3)] == [100.0, 140.0, 100.0]
+    assert presence.away(1) and not presence.online(3, 140.0, TIMEOUT)
+
+
+def test_leaving_player_is_away_although_a_poll_is_open():
+    presence, polls = make_presence(player1=100.0), [Poll(), Poll()]
+    for poll in polls:
+        presence.attach(1, poll)
+    presence.leave(1)
+    assert not presence.online(1, 100.0, TIMEOUT)
+    assert [poll.absences for poll in polls] == [1, 1]
