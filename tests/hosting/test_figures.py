@@ -319,10 +319,15 @@ async def test_time_of_a_saved_game_is_measured(worlds: Worlds) -> None:
     assert taken is not None and taken > 0
 
 
+@pytest.fixture
+def quick_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coalserver.hosting.service.MEASURE_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("quick_measuring")
 async def test_measuring_goes_on_after_an_error_of_the_system(
     worlds: Worlds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("coalserver.hosting.service.MEASURE_SECONDS", 0.01)
     world = await worlds.add()
     await worlds.play(world)
     failures = 2
@@ -341,10 +346,10 @@ async def test_measuring_goes_on_after_an_error_of_the_system(
     assert "Hosted worlds cannot be measured" in caplog.text
 
 
+@pytest.mark.usefixtures("quick_measuring")
 async def test_measuring_goes_on_while_the_free_space_is_not_known(
     worlds: Worlds, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("coalserver.hosting.service.MEASURE_SECONDS", 0.01)
     world = await worlds.add()
     await worlds.play(world)
     failures = 2
