@@ -1,6 +1,7 @@
 """The caller of a request: what its authenticator proved."""
 
 from dataclasses import dataclass
+from math import inf
 
 from coalserver.core.engine import Core
 from coalserver.domain.accounts.account import Account
@@ -61,3 +62,9 @@ def check_token_valid(core: Core, caller: Caller) -> None:
     token = core.state.get(Token, caller.token_id)
     if token is None or (token.fixed_lifetime and is_token_expired(core, token)):
         raise DomainError(ErrorCode.INVALID_TOKEN)
+
+
+def token_end(core: Core, caller: Caller) -> float:
+    """Return when `check_token_valid` fails by time alone, in the time of `Core.expiry_time`; infinite if never."""
+    token = core.state.get(Token, caller.token_id)
+    return token.created + token.lifetime if token and token.fixed_lifetime else inf

@@ -65,6 +65,8 @@ class Feed:
     ) -> None:
         #: Id of the newest published entry.
         self.head = head
+        #: `head` before the newest batch: all entries above it were published at once.
+        self.previous_head = head
         #: Id of the oldest entry in memory; head + 1 while there is none.
         self.floor = head + 1
         #: Id of the oldest entry in the store.
@@ -110,7 +112,7 @@ class Feed:
                 last = self._last_subscribers.get(topic)
                 if last:
                     awake_last.update(last)
-        self.head = entries[-1].id
+        self.previous_head, self.head = self.head, entries[-1].id
         for room in full_rooms:
             self._evict_of_room(room)
         while len(self._recent) > self._tail or (self.bytes > self._max_bytes and self._recent):
@@ -205,9 +207,17 @@ class Feed:
         _notify(waiters)
 
     def waiter_count(self) -> int:
-        """Return the number of waiters, counted once per topic."""
+        """Return the number of waiters, counted once per topic.
+
+        A waiter in place of any number of clients, also none, states it as `client_count`.
+        """
         registries = (self._waiters, self._subscribers, self._last_subscribers)
-        return sum(len(some) for topics in registries for some in topics.values())
+        return sum(
+            getattr(waiter, "client_count", 1)
+            for topics in registries
+            for some in topics.values()
+            for waiter in some
+        )
 
     def _record_sizes(self, entries: Sequence[Entry]) -> "list[_RoomEntries]":
         """Add the sizes of new entries; return the rooms that have more in memory than they may have."""

@@ -45,8 +45,7 @@ from coalserver.services.housekeeping import Housekeeping
 from coalserver.site.auth import SignupPolicy
 from coalserver.storage.data_directory import DataDirectory
 from coalserver.storage.sqlite.store import SqliteStore
-from coalserver.web.connections import ConnectionRunner
-from coalserver.web.streaming.parked_poll import ParkingRunner
+from coalserver.web.streaming.parked_poll import runner_class
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +123,7 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
     supervisor = Supervisor()
     supervisor.add("batch writer", core.writer.run, core.writer.close)
     connections = max_connections(raise_open_files_limit())
-    runner = (ParkingRunner if config.park_polls else ConnectionRunner)(
+    runner = runner_class(config.park_polls)(
         build_application(app_context),
         max_connections=connections,
         unlimited=config.trusted_proxies + config.limits_exempt,

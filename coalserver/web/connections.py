@@ -1,22 +1,23 @@
-"""Connections: their number, malformed requests, and the log lines of both.
+"""Connections: their number, malformed requests, the log lines of both, and what an idle one holds.
 
-This relies on private members of aiohttp's `RequestHandler`: `_manager`, `_request_count`, `_request_in_progress` and
-`_messages`. They are used in no other module but `parked_poll`, and setup.cfg pins aiohttp's minor version.
+This relies on private members of aiohttp's `RequestHandler`, which `aiohttp_internals` lists.
 """
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import HttpRequestParser
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 from coalserver.domain.text import one_line
 from coalserver.observability.limited_log import LimitedLog
 from coalserver.web.addresses import Network, is_in, limited_network, unmapped
+from coalserver.web.aiohttp_internals import RELEASED_CONNECTIONS, missing_members
 from coalserver.web.base_path import BASE_PATH, with_base_path_removed
 from coalserver.web.responses import RawResponse
 
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 MALFORMED_LOG_SECONDS, REFUSED_LOG_SECONDS = 1, 60
 #: Characters of a client's text in a log line.
 MAX_LOGGED_TEXT = 200
+#: The queue of a connection without requests: an empty deque takes 760 bytes.
+_NO_MESSAGES: Any = ()
 _MALFORMED = b"The request is malformed.\n"
 _MALFORMED_HEAD = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
@@ -99,12 +102,117 @@ class ConnectionRunner(web.AppRunner):
 
 
 class Connection(RequestHandler):
-    """A connection that is refused above the limit, and that logs a malformed request in one line."""
+    """A connection that is refused above the limit, and that logs a malformed request in one line.
 
-    __slots__ = ("_network",)
+    One that its owner serves for long without aiohttp can release what aiohttp keeps of its last request: see
+    `release_when_idle`.
+    """
+
+    __slots__ = ("_network", "_finished_count", "_released", "_release_wanted")
+
+    #: False where this aiohttp lacks a member that it needs: nothing is released then.
+    can_release = not missing_members(RELEASED_CONNECTIONS)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._network = ""
+        self._finished_count = 0
+        self._released = self._release_wanted = False
+
+    @property
+    def released(self) -> bool:
+        """Whether the connection has no request, parser and task of aiohttp, about 6 kB."""
+        return self._released
+
+    def release_when_idle(self) -> None:
+        """Release aiohttp's request, parser, task and keep-alive timer once the current response is finished.
+
+        For a connection that an owner serves for long by itself: a parked poll, a WebSocket, an event stream. The
+        handler calls this, leaves the transport to the owner and returns `AlreadySent(keep_alive=True)`. Then:
+
+        * Bytes go to the parser that was set with `set_parser`, if there is one (a stream that expects none sets one
+          that discards them). Without one, `data_received` restores aiohttp's parser and task first.
+        * The owner closes the connection when it is idle for too long, and notices `connection_lost`: there is no
+          handler that would be cancelled.
+        * `shutdown` closes it at once.
+
+        Does nothing on a connection that has another request by then, and where `can_release` is false.
+        """
+        self._release_wanted = True
+
+    def keep_request(self) -> None:
+        """Withdraw `release_when_idle`, if nothing is released yet."""
+        self._release_wanted = False
+
+    async def finish_response(
+        self, request: Any, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        done = await super().finish_response(request, resp, start_time)
+        # Counted here: aiohttp sets `_waiter` one iteration of the loop after the response.
+        self._finished_count += 1
+        if self._release_wanted:
+            self._response_finished()
+        return done
+
+    def _response_finished(self) -> None:
+        """Handle that a response is finished after which the owner serves the connection."""
+        if self.can_release:
+            self._loop.call_soon(self._release)
+
+    def _release(self, attempts: int = 3) -> None:
+        """Release what `start` holds. It waits for the next request a few iterations after the response."""
+        waiter, task = self._waiter, self._task_handler
+        if not self._release_wanted or task is None or self.transport is None:
+            return
+        if waiter is None:
+            if attempts:
+                self._loop.call_soon(self._release, attempts - 1)
+            return
+        if waiter.done() or self._messages or self._close or self._force_close:
+            return
+        # Not within a request: this ends `start`, and closes nothing.
+        task.cancel()
+        self._task_handler = self._parser = None
+        self._messages = _NO_MESSAGES
+        if self._keepalive_handle is not None:
+            self._keepalive_handle.cancel()
+            self._keepalive_handle = None
+        self._released, self._release_wanted = True, False
+
+    def _restore(self) -> None:
+        """Make parser, task and keep-alive timer again, as aiohttp does for a new connection; none for a closed one."""
+        if self._force_close:
+            return
+        self._released = False
+        self._messages = deque()
+        self._parser = self._new_parser()
+        self._task_handler = self._loop.create_task(self.start())
+        if self._keepalive_timeout > 0:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            self._keepalive_handle = self._loop.call_at(
+                self._next_keepalive_close_time, self._process_keepalive
+            )
+
+    def _new_parser(self) -> HttpRequestParser:
+        return HttpRequestParser(
+            self,
+            self._loop,
+            self._read_bufsize,
+            max_line_size=self.max_line_size,
+            max_field_size=self.max_field_size,
+            max_headers=self.max_headers,
+            payload_exception=web.RequestPayloadError,
+            # As in ConnectionRunner.
+            auto_decompress=False,
+            max_msg_queue_size=self._max_msg_queue_size,
+        )
+
+    def data_received(self, data: bytes) -> None:
+        if self._released and self._payload_parser is None:
+            self._restore()
+        super().data_received(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._network = ""
         super().connection_made(transport)
         server = self._manager
         if not isinstance(server, ConnectionServer) or not server.max_connections:

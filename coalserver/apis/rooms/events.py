@@ -14,7 +14,7 @@ from coalserver.apis.rooms.render import find_seat_number
 from coalserver.apis.rooms.rooms import ROOM, ROOMS, room_in_path
 from coalserver.apis.rooms.sessions import SESSION, visible_session_in_path
 from coalserver.core import topics
-from coalserver.core.caller import check_token_valid
+from coalserver.core.caller import check_token_valid, token_end
 from coalserver.core.engine import Core
 from coalserver.core.ports import Topic
 from coalserver.core.queries.games import get_listed_game
@@ -32,7 +32,12 @@ async def all_room_events(ctx: RequestContext) -> web.StreamResponse:
     game = ctx.core.query(get_listed_game, tag=ctx.path["game"])
     core, caller = ctx.core, ctx.caller
     subscription = Subscription(
-        (topics.lobbies(game.tag),), None, render_room_event, topics.player(caller.player_id)
+        (topics.lobbies(game.tag),),
+        None,
+        render_room_event,
+        topics.player(caller.player_id),
+        still_valid=_always,
+        valid_until=token_end(core, caller),
     )
 
     def subscribe() -> Subscription:
@@ -56,8 +61,19 @@ async def room_events(ctx: RequestContext) -> web.StreamResponse:
         if not unread:
             lobby.check_open()
     core, caller = ctx.core, ctx.caller
-    own = topics.player(caller.player_id)
-    for_others = Subscription((topics.lobby(room),), None, render_room_event, own)
+
+    def still_valid() -> bool:
+        lobby = core.state.get(Lobby, room)
+        return lobby is not None and lobby.open
+
+    for_others = Subscription(
+        (topics.lobby(room),),
+        None,
+        render_room_event,
+        topics.player(caller.player_id),
+        still_valid=still_valid,
+        valid_until=token_end(core, caller),
+    )
     for_members = replace(for_others, topics=(topics.lobby(room), topics.lobby_chat(room)))
     for_host: Subscription | None = None
 
@@ -92,7 +108,8 @@ async def session_events(ctx: RequestContext) -> web.StreamResponse:
         seat = find_seat_number(room, caller.player_id)
         if room.password and seat is None:
             raise DomainError(ErrorCode.PERMISSION_DENIED)
-        return subscription_for_seat(core, room, seat, caller.player_id)
+        subscription = subscription_for_seat(core, room, seat, caller.player_id)
+        return replace(subscription, valid_until=token_end(core, caller))
 
     return await serve_events(ctx, subscribe)
 
@@ -112,9 +129,25 @@ def subscription_for_seat(core: Core, room: Room, seat: int | None, player: int)
             topics.actions(room.id, player),
         )
     audience = ("seat", room.id, seat)
+    password = room.password
+
+    def still_valid() -> bool:
+        # Members are told of their seat on their own topic.
+        room_now = core.state.get(Room, room.id)
+        return room_now is not None and room_now.password == password
+
     return Subscription(
-        subscribed_topics, audience, session_event_renderer(rules, seat), topics.player(player)
+        subscribed_topics,
+        audience,
+        session_event_renderer(rules, seat),
+        topics.player(player),
+        still_valid=still_valid,
     )
+
+
+def _always() -> bool:
+    """Return True: who may read these events changes for each caller alone."""
+    return True
 
 
 ROUTES = (

@@ -1,91 +1,25 @@
 """Long-polls: a response as soon as there are entries, or after the wait."""
 
 import asyncio
-import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from operator import itemgetter
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from aiohttp import web
 
 from coalserver.core.feed import FutureWaiter
 from coalserver.core.ports import Topic
-from coalserver.web.api import Api
-from coalserver.web.context import AppContext, RequestContext, int_query_param
-from coalserver.web.responses import JSON, AlreadySent, raw_response
+from coalserver.web.context import RequestContext, int_query_param
+from coalserver.web.responses import AlreadySent, raw_response
 from coalserver.web.streaming.parked_poll import ParkingProtocol
-from coalserver.web.streaming.subscriptions import (
-    CURSOR_HEADER,
-    Subscribe,
-    Subscription,
-    read,
-    read_memory,
-)
+from coalserver.web.streaming.poll_group import LONGEST_WAIT_SECONDS, PollPlan
+from coalserver.web.streaming.subscriptions import CURSOR_HEADER, Subscribe, Subscription, read
 from coalserver.web.streaming.timers import Handle
 
 T = TypeVar("T")
 
 #: Longest wait that a client may request.
 MAX_WAIT_SECONDS = 60
-#: The answer comes after this many seconds at the latest: nginx and other proxies give up on a request after 60 s.
-#: Timers are accurate to a second.
-LONGEST_WAIT_SECONDS = 55
 LOST_HEADER = "X-Events-Lost"
-#: The JSON of a rendered entry.
-_payload: Callable[[tuple[int, bytes]], bytes] = itemgetter(1)
-
-
-@dataclass(frozen=True, slots=True)
-class PollPlan:
-    """What all polls of one URL by one caller share. It outlives the request that created it."""
-
-    app: AppContext
-    api: Api
-    subscribe: Subscribe
-    player: int
-    wait: float
-
-    def jittered_wait(self) -> float:
-        """Return the seconds that a poll waits, with jitter so that polls do not all end at once."""
-        wait = min(self.wait, LONGEST_WAIT_SECONDS)
-        return wait - random.random() * min(3.0, wait / 10)
-
-    def can_share(self, subscription: Subscription, cursor: int) -> bool:
-        """Return whether the shared response is right: all entries are in memory, no right has changed."""
-        feed, control_topic = self.app.core.feed, subscription.control_topic
-        return (
-            not feed.closed
-            and feed.covers(cursor, subscription.topics)
-            and (control_topic is None or not feed.has_newer((control_topic,), cursor))
-        )
-
-    def shared_response(self, subscription: Subscription, cursor: int) -> bytes | None:
-        """Return the whole response, head and body, for all callers at this cursor; None without entries.
-
-        Only valid while `can_share` is true.
-        """
-        cache_key = (
-            "poll", self.api.name, subscription.audience, subscription.topics,
-            cursor, self.app.core.feed.head,
-        )  # fmt: skip
-        return self.app.render_cache.get_or_render(
-            cache_key, partial(self._render, subscription, cursor)
-        )
-
-    def _render(self, subscription: Subscription, cursor: int) -> bytes | None:
-        rendered, upto = read_memory(self.app, self.api.name, subscription, cursor)
-        return self.response_bytes(map(_payload, rendered), upto) if rendered else None
-
-    def response_bytes(self, payloads: Iterable[bytes], cursor: int) -> bytes:
-        """Return a response as it is written to the transport."""
-        body = b"[%b]" % b",".join(payloads)
-        return (
-            b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n"
-            b"X-Event-Cursor: %d\r\nCache-Control: no-store\r\n%b\r\n%b"
-            % (JSON.encode(), len(body), cursor, self.api.header_lines, body)
-        )
 
 
 async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> web.StreamResponse:
@@ -102,6 +36,7 @@ async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
         core.presence.hold(player)
     try:
         while True:
+            head = core.feed.head
             subscription = subscribe()
             rendered, upto = await read(ctx.app, ctx.api.name, subscription, cursor)
             cursor = max(cursor, upto)
@@ -109,7 +44,10 @@ async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
                 return _poll_response([payload for _, payload in rendered], cursor, lost)
             if core.feed.has_newer(subscription.all_topics, cursor):
                 continue
-            if parking and parking.try_park(ctx.request, plan, subscription, cursor):
+            if core.feed.head != head and not _is_same(subscription, subscribe()):
+                # The rights of the caller have changed while entries were read from disk.
+                continue
+            if parking and parking.try_park(ctx.request, plan, cursor):
                 return AlreadySent(ctx.request.keep_alive)
             if await poll.wait_for_entries(subscription, cursor, shareable=not lost):
                 return AlreadySent(ctx.request.keep_alive)
@@ -118,7 +56,12 @@ async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
         if player:
             core.release_connection(player)
         if wait and parking:
-            parking.remember_request(ctx.request, plan)
+            parking.enrol(ctx.request, plan)
+
+
+def _is_same(one: Subscription, other: Subscription) -> bool:
+    """Return whether two subscriptions of a caller receive the same entries."""
+    return (one.topics, one.audience, one.ended) == (other.topics, other.audience, other.ended)
 
 
 def _poll_response(payloads: list[bytes], cursor: int, lost: bool) -> web.StreamResponse:

@@ -1,13 +1,13 @@
 """Parked polls: a poll that only repeats the previous one waits without a request, a task or a future.
 
 The first poll of a connection is handled as usual: router, authentication, handler. Its bytes before and after the
-cursor's digits are kept, and if there are no entries yet, the protocol waits in place of the handler. A later request
-that differs in those digits only has the same meaning, so the protocol answers or parks it itself. Any other request,
-a partial one, and one that needs entries from disk are handled as usual.
+cursor's digits are kept, and the connection joins the group of all polls that receive the same bytes. A later request
+that differs in those digits only has the same meaning, so the connection answers or parks it itself: with the group's
+own digits by comparing bytes alone. Any other request, a partial one, and one that needs entries from disk are handled
+as usual. `docs/fast-path.md` shows the sequence and what ends parking.
 
-This relies on private members of aiohttp's `RequestHandler`: `_request_count`, `_messages`, `_paused`, `_close`,
-`_force_close`, `_upgraded`, `_payload_parser`, `_next_keepalive_close_time` and `_keepalive_timeout`. They are
-used in no other module but `connections`, and setup.cfg pins aiohttp's minor version.
+This relies on private members of aiohttp's `RequestHandler`, which `aiohttp_internals` lists. Where one is missing,
+`runner_class` selects connections that do not park.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,236 +15,440 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from coalserver.core.ports import Topic
 from coalserver.domain.errors import DomainError
+from coalserver.web.aiohttp_internals import PARKED_POLLS, RELEASED_CONNECTIONS, usable
 from coalserver.web.connections import Connection, ConnectionRunner, ConnectionServer
-from coalserver.web.streaming.timers import Handle
+from coalserver.web.streaming.poll_group import PollGroup, PollGroups, PollPlan
+from coalserver.web.streaming.timers import MIN_BUCKET_SECONDS, Handle
 
 if TYPE_CHECKING:
-    from coalserver.web.streaming.long_poll import PollPlan
     from coalserver.web.streaming.subscriptions import Subscription
 
 #: Larger requests are handled as usual.
 MAX_HEAD_BYTES = 4096
 #: Bytes buffered behind a parked poll before reading from its client pauses.
 MAX_BUFFERED_BYTES = 16 * 1024
+#: Seconds between two times that a player's last activity is written to disk.
+NOTE_SECONDS = 30
 _CURSOR = b"after-event-id="
+_MAX_DIGITS = 18
+
+#: How the next bytes of a connection are read: by aiohttp; as a poll that may repeat the last one; as bytes behind a
+#: parked poll. ODD is PARKED with something to look at after the answer: more bytes, a slow client, an absent player.
+ORDINARY, READY, PARKED, ODD = range(4)
 
 
 class ParkingProtocol(Connection):
-    """A connection that can park a poll. It is the waiter of the feed and of the timers itself."""
+    """A connection that can park polls. It waits itself for its caller's control topic and for the timers."""
 
     __slots__ = (
-        "_raw", "_plan", "_before", "_after", "_finished_count",
-        "_parked_subscription", "_cursor", "_timer", "_buffered",
+        "_raw", "_plan", "_group", "_way", "_before", "_after", "_start", "_end", "_digits", "_buffered",
+        "_control", "_valid_until", "_wait", "_due", "_entry", "_seen", "_noted",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: The last bytes read, if they were one complete GET request.
         self._raw = b""
+        #: Both are set while the connection is enrolled.
         self._plan: PollPlan | None = None
+        self._group: PollGroup | None = None
+        self._way = ORDINARY
+        #: The bytes of the enrolled request around its cursor, and where the cursor starts and (negative) ends.
         self._before = self._after = b""
-        self._finished_count = 0
-        #: The subscription of the parked poll; None while none is parked.
-        self._parked_subscription: Subscription | None = None
-        self._cursor = -1
-        self._timer: Handle | None = None
+        self._start = self._end = 0
+        #: The cursor of the parked poll.
+        self._digits = b""
         self._buffered = b""
+        self._control: tuple[Topic, ...] = ()
+        self._valid_until = 0.0
+        #: Whole seconds that a poll waits, with jitter; 0 for a short wait, which has a timer for each poll.
+        self._wait = 0
+        #: The second at which the parked poll ends.
+        self._due = 0
+        #: The only time entry of the connection, for the end of a poll, of the token or of an idle connection; None
+        #: while there is none.
+        self._entry: Handle | None = None
+        #: The player's last activity here, and the last one written to disk, in whole seconds of the steady clock.
+        self._seen = self._noted = 0
 
-    def try_park(
-        self, request: web.Request, plan: "PollPlan", subscription: "Subscription", cursor: int
-    ) -> bool:
-        """Park the current request, so that its handler can return; False if the handler must wait itself."""
-        self.remember_request(request, plan)
-        if self._plan is not plan:
-            return False
-        self._park(plan, subscription, cursor)
-        return True
-
-    def remember_request(self, request: web.Request, plan: "PollPlan") -> None:
-        """Allow later polls with the same bytes around another cursor to use this plan."""
-        raw, self._raw = self._raw, b""
-        start = raw.find(_CURSOR) + len(_CURSOR)
-        line_end = raw.find(b"\r\n")
-        plain = request.keep_alive and request.version.minor > 0 and not request.can_read_body
-        # No other request is in progress, so the last bytes read are this one's.
-        only_request = self._request_count - self._finished_count == 1 and raw.startswith(b"GET ")
-        if (
-            not (plain and only_request and len(_CURSOR) <= start < line_end)
-            or raw.count(_CURSOR) > 1
-        ):
-            return
-        end = start
-        while raw[end : end + 1].isdigit():
-            end += 1
-        if end > start:
-            self._before, self._after, self._plan = raw[:start], raw[end:], plan
+    # Reading.
 
     def data_received(self, data: bytes) -> None:
-        if self._parked_subscription is not None:
+        way = self._way
+        if way == READY:
+            if data.startswith(self._before) and data.endswith(self._after):
+                group: PollGroup = self._group  # type: ignore[assignment]
+                digits = data[self._start : self._end]
+                if digits == group.digits:
+                    # Equal bytes are an equal request, and its client has received everything.
+                    self._digits = digits
+                    self._way = PARKED
+                    self._due = group.timers.second + self._wait
+                    group.waiting[self] = None
+                    if self._entry is None:
+                        self._start_timing()
+                    return
+                if self._answer_or_park(data, digits):
+                    return
+            self._resign()
+        elif way:
             return self._buffer(data)
-        plan = self._plan
-        if plan is not None:
-            cursor = self._match_cursor(data)
-            if cursor is not None and self._answer_or_park(plan, cursor):
-                return
-            self._plan = None
+        elif self._plan is not None:
+            # More than one request is in progress.
+            self._resign()
         is_whole_request = (
             len(data) < MAX_HEAD_BYTES
             and data.startswith(b"GET ")
             and data.find(b"\r\n\r\n") == len(data) - 4
         )
         self._raw = data if is_whole_request else b""
-        super().data_received(data)
+        RequestHandler.data_received(self, data)
 
-    async def finish_response(
-        self, request: Any, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
-        # Counted here: aiohttp sets `_waiter` one iteration of the loop after the response.
-        done = await super().finish_response(request, resp, start_time)
-        self._finished_count += 1
-        return done
+    def _answer_or_park(self, data: bytes, digits: bytes) -> bool:
+        """Answer or park a poll whose cursor is not the group's; False if aiohttp must handle it."""
+        plan, group = self._plan, self._group
+        if plan is None or group is None or not 0 < len(digits) <= _MAX_DIGITS:
+            return False
+        if not digits.isdigit() or len(data) != self._start + len(digits) - self._end:
+            return False
+        feed, core, cursor = group.feed, plan.app.core, int(digits)
+        if feed.closed or cursor > feed.head or feed.has_gap(cursor):
+            return False
+        if core.expiry_time > self._valid_until:
+            return False
+        if group.needs_subscription():
+            joined = self._subscribe_again(plan, group)
+            if joined is None:
+                return False
+            group = joined
+        subscription = group.subscription
+        if cursor < group.newest:
+            if not feed.covers(cursor, subscription.topics):
+                return False
+            if feed.has_newer(subscription.topics, cursor):
+                response = plan.shared_response(subscription, cursor)
+                if response is not None:
+                    self._write(response, core.clocks.steady())
+                    return True
+                # The API shows none of the new entries.
+                digits = b"%d" % feed.head
+        self._park(digits)
+        return True
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        if self._parked_subscription is not None:
-            self._unpark()
-        self._plan = None
-        super().connection_lost(exc)
-
-    def wake(self) -> None:
-        """Answer the parked poll, or hand it to aiohttp."""
-        plan, subscription = self._plan, self._parked_subscription
-        if plan is None or subscription is None:
+    def _park(self, digits: bytes) -> None:
+        group = self._group
+        if group is None:
             return
-        feed = plan.app.core.feed
-        if feed.closed:
-            self._unpark()
-            return self._write(plan.response_bytes([], self._cursor))
-        if not (self._is_idle() and plan.can_share(subscription, self._cursor)):
-            self._unpark()
-            return self._hand_to_aiohttp()
-        response = plan.shared_response(subscription, self._cursor)
-        if response is not None:
-            self._unpark()
-            return self._write(response)
-        # The API shows none of the new entries: the wait continues with the remaining time.
-        self._cursor = feed.head
-        feed.add_waiter(subscription.all_topics, self)
+        self._digits = digits
+        self._way = PARKED
+        self._due = group.timers.second + self._wait
+        group.waiting[self] = None
+        if self._entry is None:
+            self._start_timing()
 
-    def fail(self, error: Exception) -> None:
-        if self.transport is not None:
-            self.transport.abort()
+    def _buffer(self, data: bytes) -> None:
+        """Keep requests that arrive behind a parked poll: responses have the order of requests."""
+        self._way = ODD
+        self._buffered += data
+        if len(self._buffered) > MAX_BUFFERED_BYTES and self.transport is not None:
+            self.transport.pause_reading()
 
-    def expire(self) -> None:
-        """Answer without entries at the end of the wait."""
-        plan = self._plan
-        self._timer = None
-        if plan is not None and self._parked_subscription is not None:
-            self._unpark()
-            self._write(plan.response_bytes([], max(self._cursor, plan.app.core.feed.head)))
+    # Enrolling.
 
-    def _match_cursor(self, data: bytes) -> int | None:
-        """Return the cursor of a request that differs from the remembered one only there, else None."""
-        before, after = self._before, self._after
-        size = len(data) - len(before) - len(after)
-        if not 0 < size <= 18 or not data.startswith(before) or not data.endswith(after):
-            return None
-        digits = data[len(before) : len(before) + size]
-        return int(digits) if digits.isdigit() else None
+    def try_park(self, request: web.Request, plan: PollPlan, cursor: int) -> bool:
+        """Park the current request, so that its handler can return; False if the handler must wait itself."""
+        if not self.enrol(request, plan):
+            return False
+        self._park(b"%d" % cursor)
+        return True
 
-    def _is_idle(self) -> bool:
-        """Return whether no other request is in progress and the connection accepts a response."""
-        return not (
-            self._request_count != self._finished_count
-            or self._messages
-            or self._paused
-            or self._close
-            or self._force_close
-            or self._upgraded
-            or self._payload_parser is not None
-            or self.transport is None
-        )
-
-    def _answer_or_park(self, plan: "PollPlan", cursor: int) -> bool:
-        """Answer or park a poll; False if aiohttp must handle it."""
-        core = plan.app.core
-        feed = core.feed
-        if (
-            not self._is_idle()
-            or feed.closed
-            or cursor > feed.head
-            or cursor < feed.floor - 1
-            or core.presence.away(plan.player)
-        ):
+    def enrol(self, request: web.Request, plan: PollPlan) -> bool:
+        """Serve later polls with the same bytes around another cursor by this plan; return whether that is possible."""
+        # With more requests in progress, `_raw` is another one, whose own handler needs it.
+        if self._request_count - self._finished_count != 1 or self._way:
+            return False
+        raw, self._raw = self._raw, b""
+        start = raw.find(_CURSOR) + len(_CURSOR)
+        line_end = raw.find(b"\r\n")
+        plain = request.keep_alive and request.version.minor > 0 and not request.can_read_body
+        if not (plain and len(_CURSOR) <= start < line_end) or raw.count(_CURSOR) > 1:
+            return False
+        end = start
+        if raw[end : end + 2] == b"-1":
+            end += 2
+        while raw[end : end + 1].isdigit():
+            end += 1
+        if end == start or not self._can_be_enrolled():
             return False
         try:
+            # That of the handler may be older than what was published while it read.
             subscription = plan.subscribe()
         except DomainError:
             return False
         if subscription.ended:
             return False
-        if feed.has_newer(subscription.all_topics, cursor):
-            if not plan.can_share(subscription, cursor):
-                return False
-            response = plan.shared_response(subscription, cursor)
-            if response is not None:
-                core.record_activity(plan.player)
-                self._write(response)
-                return True
-            # The API shows none of the new entries.
-            cursor = feed.head
-        self._park(plan, subscription, cursor)
+        self._resign()
+        self._before, self._after = raw[:start], raw[end:]
+        self._start, self._end = start, end - len(raw)
+        self._join(plan, subscription)
         return True
 
-    def _park(self, plan: "PollPlan", subscription: "Subscription", cursor: int) -> None:
+    def _can_be_enrolled(self) -> bool:
+        """Return whether the connection accepts another response."""
+        return not (
+            self._paused
+            or self._close
+            or self._force_close
+            or self._upgraded
+            or self.transport is None
+        )
+
+    def _join(self, plan: PollPlan, subscription: "Subscription") -> None:
         core = plan.app.core
-        core.record_activity(plan.player)
-        core.presence.hold(plan.player)
-        self._parked_subscription, self._cursor = subscription, cursor
-        self._timer = plan.app.timers.add(self, plan.jittered_wait())
-        core.feed.add_waiter(subscription.all_topics, self)
+        self._plan = plan
+        self._group = plan.app.per_process(PollGroups).join(plan, subscription)
+        self._wait = int(plan.jittered_wait()) if plan.wait >= MIN_BUCKET_SECONDS else 0
+        self._seen = self._noted = int(core.clocks.steady())
+        self._valid_until = subscription.valid_until
+        if subscription.control_topic is not None:
+            self._control = (subscription.control_topic,)
+            core.feed.subscribe(self._control, self)
+        if plan.player:
+            core.presence.attach(plan.player, self)
+        if self._wait:
+            self.release_when_idle()
+            self._start_timing()
 
-    def _unpark(self) -> None:
-        plan, subscription = self._plan, self._parked_subscription
-        if plan is None or subscription is None:
+    def _subscribe_again(self, plan: PollPlan, group: PollGroup) -> PollGroup | None:
+        """Check this caller's rights and return their group, which may be another one; None without rights."""
+        try:
+            subscription = plan.subscribe()
+        except DomainError:
+            return None
+        control = subscription.control_topic
+        if subscription.ended or self._control != (() if control is None else (control,)):
+            return None
+        groups = plan.app.per_process(PollGroups)
+        # First, so that a group that stays the same is not deleted in between.
+        self._group = joined = groups.join(plan, subscription)
+        groups.leave(group)
+        self._valid_until = subscription.valid_until
+        return joined
+
+    def _resign(self) -> None:
+        """Let aiohttp read the next bytes. No poll is parked any more."""
+        plan, group = self._plan, self._group
+        if plan is None or group is None:
             return
+        self._stop_timing()
+        self._plan = self._group = None
+        self._way = ORDINARY
+        self._before = self._after = self._digits = b""
+        if self._released:
+            self._restore()
+        self.keep_request()
+        group.waiting.pop(self, None)
+        plan.app.per_process(PollGroups).leave(group)
         core = plan.app.core
-        self._parked_subscription = None
-        core.feed.unsubscribe(subscription.all_topics, self)
-        if self._timer is not None:
-            plan.app.timers.cancel(self, self._timer)
-            self._timer = None
-        core.presence.release(plan.player, core.clocks.steady())
+        if self._control:
+            core.feed.unsubscribe(self._control, self)
+            self._control = ()
+        if plan.player:
+            core.presence.detach(plan.player, self)
 
-    def _write(self, response: bytes) -> None:
-        transport = self.transport
-        if transport is None:
+    def _response_finished(self) -> None:
+        # A parked poll has no response yet, and the next one may have arrived within the answer to it.
+        if self._way == ORDINARY and self._finished_count == self._request_count:
+            self._way = READY
+        super()._response_finished()
+
+    # What ends a wait.
+
+    def answer(self, response: bytes, now: float) -> None:
+        """Write the response to the parked poll, which has left its group."""
+        if self._way == PARKED:
+            self._way = READY
+            if self._seen != int(now):
+                self._sign(now)
+            self.transport.write(response)  # type: ignore[union-attr]
             return
-        transport.write(response)
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        buffered, self._buffered = self._buffered, b""
-        if buffered:
-            transport.resume_reading()
-            self.data_received(buffered)
+        self._way = READY
+        self._write(response, now)
+        self._handle_oddity()
 
-    def _hand_to_aiohttp(self) -> None:
+    def ask_again(self) -> None:
         """Hand the parked request to aiohttp's parser as if it had just arrived."""
-        replayed = b"%b%d%b" % (self._before, self._cursor, self._after)
+        replayed = b"%b%b%b" % (self._before, self._digits, self._after)
         buffered, self._buffered = self._buffered, b""
-        self._plan = None
+        plan = self._plan
+        self._resign()
+        if plan is not None:
+            self._sign_for(plan, plan.app.core.clocks.steady())
         self._raw = replayed
-        super().data_received(replayed)
-        if buffered:
-            transport = self.transport
-            if transport is not None:
-                transport.resume_reading()
-            self.data_received(buffered)
+        RequestHandler.data_received(self, replayed)
+        self._read_buffered(buffered)
 
-    def _buffer(self, data: bytes) -> None:
-        """Keep requests that arrive behind a parked poll: responses have the order of requests."""
-        self._buffered += data
-        if len(self._buffered) > MAX_BUFFERED_BYTES and self.transport is not None:
-            self.transport.pause_reading()
+    def wake(self) -> None:
+        """Look at the caller again: something was published that concerns them alone."""
+        plan, group = self._plan, self._group
+        if plan is None or group is None:
+            return
+        if self._way < PARKED:
+            self._resign()
+        elif group.feed.closed:
+            self._answer_empty(group)
+        else:
+            self.ask_again()
+
+    def absent(self) -> None:
+        """Handle that the player is away: the next request must bring them back, and is handled by aiohttp."""
+        if self._way == PARKED:
+            self._way = ODD
+        elif self._way == READY:
+            self._resign()
+
+    @property
+    def there(self) -> bool:
+        """Whether a poll is parked here."""
+        return self._way > READY
+
+    @property
+    def client_count(self) -> int:
+        """1 while a poll is parked here: between polls nobody waits."""
+        return int(self.there)
+
+    def fail(self, error: Exception) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.absent()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        plan, parked = self._plan, self.there
+        self._force_close = True
+        self._resign()
+        self._buffered = b""
+        if plan is not None and parked:
+            self._sign_for(plan, plan.app.core.clocks.steady())
+        super().connection_lost(exc)
+
+    def _answer_empty(self, group: PollGroup) -> None:
+        """Answer the parked poll without entries."""
+        group.waiting.pop(self, None)
+        self.answer(group.empty_response(), group.app.core.clocks.steady())
+
+    def _write(self, response: bytes, now: float) -> None:
+        if self._seen != int(now):
+            self._sign(now)
+        if self.transport is not None:
+            self.transport.write(response)
+
+    def _handle_oddity(self) -> None:
+        """Handle what made the parked poll ODD, after its answer."""
+        plan = self._plan
+        if not self._wait:
+            self._stop_timing()
+        if plan is not None and (
+            self._paused or plan.app.core.feed.closed or plan.app.core.presence.away(plan.player)
+        ):
+            self._resign()
+        buffered, self._buffered = self._buffered, b""
+        self._read_buffered(buffered)
+
+    def _read_buffered(self, buffered: bytes) -> None:
+        if not buffered:
+            return
+        if self.transport is not None:
+            self.transport.resume_reading()
+        self.data_received(buffered)
+
+    # Activity.
+
+    def _sign(self, now: float) -> None:
+        """Record that the player was active, at most once a second."""
+        self._seen = int(now)
+        if self._plan is not None:
+            self._sign_for(self._plan, now)
+
+    def _sign_for(self, plan: PollPlan, now: float) -> None:
+        if not plan.player:
+            return
+        core = plan.app.core
+        core.presence.sign(plan.player, now)
+        if int(now) - self._noted >= NOTE_SECONDS:
+            self._noted = int(now)
+            core.writer.record_last_seen(plan.player, now + core.clocks.drift)
+
+    # Time.
+
+    def expire(self) -> None:
+        """End the wait, or close an idle connection; an entry of an earlier poll only looks again."""
+        self._entry = None
+        plan, group = self._plan, self._group
+        if plan is None or group is None:
+            return
+        core = group.app.core
+        if core.expiry_time > self._valid_until:
+            return self.ask_again() if self.there else self._resign()
+        if self.there and self._due <= group.timers.second:
+            group.needs_subscription()
+            self._answer_empty(group)
+        elif (
+            self._released
+            and not self.there
+            and self._idle_seconds(group) >= self._keepalive_timeout
+        ):
+            return self.force_close()
+        # The answer may have ended parking.
+        if self._plan is not None and self._entry is None:
+            self._start_timing()
+
+    def _start_timing(self) -> None:
+        """Start the time entry for the poll that was just parked, or for the next one.
+
+        The following polls only move `_due`: no entry is made or cancelled for them.
+        """
+        group = self._group
+        if group is None or self._plan is None:
+            return
+        if not self._wait:
+            # The timers' seconds are too coarse for a short wait: a timer that its answer cancels.
+            if self._way == PARKED:
+                self._way, self._due = ODD, 0
+                self._entry = self._loop.call_later(self._plan.jittered_wait(), self.expire)
+            return
+        timers = group.timers
+        # The timers' second may have stood still.
+        now = timers.now()
+        if self.there:
+            self._due = max(self._due, now + 1)
+            seconds: float = self._due - now
+        else:
+            # A poll that begins later ends later.
+            seconds = min(self._wait, max(1, self._keepalive_timeout - self._idle_seconds(group)))
+        remaining = self._valid_until - group.app.core.expiry_time
+        self._entry = timers.at(self, now + max(1, int(min(seconds, remaining + 1))))
+
+    def _stop_timing(self) -> None:
+        if self._entry is not None and self._group is not None:
+            self._group.timers.cancel(self, self._entry)
+        self._entry = None
+
+    def _idle_seconds(self, group: PollGroup) -> int:
+        return int(group.app.core.clocks.steady()) - self._seen
+
+    def _process_keepalive(self) -> None:
+        # aiohttp does not know the polls that are answered here.
+        group = self._group
+        if group is not None and self._way != ORDINARY:
+            idle = 0 if self.there else self._idle_seconds(group)
+            closes_at = self._loop.time() + self._keepalive_timeout - idle
+            self._next_keepalive_close_time = max(self._next_keepalive_close_time, closes_at)
+        super()._process_keepalive()
 
 
 class ParkingServer(ConnectionServer):
@@ -258,3 +462,10 @@ class ParkingRunner(ConnectionRunner):
     """An application runner whose connections can park polls."""
 
     server_class = ParkingServer
+
+
+def runner_class(park_polls: bool) -> type[ConnectionRunner]:
+    """Return the runner of the server. Without what parking needs of aiohttp it parks nothing, and that is logged."""
+    if park_polls and usable((PARKED_POLLS, RELEASED_CONNECTIONS)):
+        return ParkingRunner
+    return ConnectionRunner

@@ -7,6 +7,7 @@ from bisect import insort
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from operator import itemgetter
 
 from coalserver.core.ports import Entry, Topic
@@ -44,6 +45,11 @@ class Subscription:
     ended: bool = False
     #: For one of `topics`: sent instead of its backlog, and always from cursor -1.
     snapshot: Snapshot | None = None
+    #: Whether this holds for all callers with the same topics and audience, as long as nothing is published on their
+    #: control topics. It can change only with an entry on `topics`. None: each poll must subscribe again.
+    still_valid: Callable[[], bool] | None = None
+    #: When this caller's token ends, in the time of `Core.expiry_time`; infinite if it lasts while it is used.
+    valid_until: float = inf
     #: The topics that wake this caller.
     all_topics: tuple[Topic, ...] = field(init=False, repr=False, compare=False)
 

@@ -24,6 +24,21 @@ class Timers:
         self._buckets: dict[int, dict[Expirable, None]] = {}
         self._watched: dict[Expirable, None] = {}
         self._tick_handle: asyncio.TimerHandle | None = None
+        #: The loop's time in whole seconds at the last tick. It stands still while there is nothing to call.
+        self.second = 0
+
+    def now(self) -> int:
+        """Return the loop's time in whole seconds, also while nothing ticks."""
+        if self._tick_handle is None:
+            self.second = int(asyncio.get_running_loop().time())
+        return self.second
+
+    def at(self, expirable: Expirable, second: int) -> Handle:
+        """Call `expire` at a second of the loop's time that is not reached yet; return a handle for `cancel`."""
+        self._buckets.setdefault(second, {})[expirable] = None
+        if self._tick_handle is None:
+            self._schedule_tick(asyncio.get_running_loop())
+        return second
 
     def add(self, expirable: Expirable, seconds: float) -> Handle:
         """Call `expire` after some seconds, accurate to one; return a handle for `cancel`."""
@@ -53,11 +68,13 @@ class Timers:
         self._watched.pop(expirable, None)
 
     def _schedule_tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.second = int(loop.time())
         self._tick_handle = loop.call_later(1, self._tick)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
+        self.second = int(now)
         self._tick_handle = None
         try:
             for bucket in sorted(bucket for bucket in self._buckets if bucket <= now):

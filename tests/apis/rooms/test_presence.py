@@ -114,7 +114,8 @@ async def test_listening_member_is_not_away(test_app: TestApp, transport: str) -
         for _ in range(8):
             await test_app.advance(59)
             assert await away(ann, room) == {"Ann": False, "Bob": False}
-    await test_app.wait_until(lambda: not test_app.core.presence._connections)
+    presence = test_app.core.presence
+    await test_app.wait_until(lambda: not (presence._connections or presence._holders))
     await test_app.advance(75)
     assert await away(ann, room) == {"Ann": False, "Bob": True}
 

@@ -72,9 +72,7 @@ class ParkingServer:
     def parked_connections(self) -> list[ParkingProtocol]:
         """The connections on which a poll is parked."""
         return [
-            one
-            for one in self.server.connections
-            if isinstance(one, ParkingProtocol) and one._parked_subscription is not None
+            one for one in self.server.connections if isinstance(one, ParkingProtocol) and one.there
         ]
 
     async def until_parked(self, count: int = 1) -> None:

@@ -83,10 +83,10 @@ async def test_entry_that_is_not_shown_does_not_prolong_the_wait(server):
     connection.send_poll(server.token, server.core.feed.head)
     await server.until_parked()
     (protocol,) = server.parked_connections
-    until = protocol._timer
+    until = protocol._due
     entry_id = await server.core.execute(lambda uow: uow.emit("an unknown event", ("lobby", 1)))
     assert server.parked_connections == [protocol]
-    assert (protocol._timer, protocol._cursor) == (until, entry_id.id)
+    assert (protocol._due, protocol._group.digits) == (until, b"%d" % entry_id.id)
     await server.send_chat("hello")
     assert b"hello" in (await connection.read_response())[2]
 

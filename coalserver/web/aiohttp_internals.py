@@ -1,0 +1,47 @@
+"""Private members of aiohttp that this program relies on: all of them, by the feature that needs them.
+
+setup.cfg pins aiohttp's minor version. With another one, a feature whose members are missing is off, and the server
+handles its requests in aiohttp's ordinary way.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from aiohttp.web_protocol import RequestHandler
+
+log = logging.getLogger(__name__)
+
+RELEASED_CONNECTIONS = "released connections"
+PARKED_POLLS = "parked polls"
+
+#: Members of `RequestHandler`. Those of connections are always needed.
+PRIVATE_MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "connections": ("_manager", "_messages", "_request_count", "_request_in_progress"),
+    RELEASED_CONNECTIONS: (
+        "_close", "_force_close", "_keepalive_handle", "_keepalive_timeout", "_loop", "_max_msg_queue_size",
+        "_messages", "_next_keepalive_close_time", "_parser", "_payload_parser", "_process_keepalive",
+        "_read_bufsize", "_task_handler", "_waiter",
+    ),
+    PARKED_POLLS: (
+        "_close", "_force_close", "_keepalive_timeout", "_next_keepalive_close_time", "_paused",
+        "_process_keepalive", "_request_count", "_upgraded",
+    ),
+}  # fmt: skip
+
+
+def missing_members(feature: str, handler: type = RequestHandler) -> list[str]:
+    """Return the private members that a feature needs and this aiohttp does not have."""
+    return [name for name in PRIVATE_MEMBERS[feature] if not hasattr(handler, name)]
+
+
+def usable(features: Iterable[str], handler: type = RequestHandler) -> bool:
+    """Return whether this aiohttp has all that some features need; log one warning if it does not."""
+    missing = {feature: missing_members(feature, handler) for feature in features}
+    if not any(missing.values()):
+        return True
+    log.warning(
+        "This version of aiohttp lacks %s. Off until then: %s. Everything is served, but slower.",
+        ", ".join(dict.fromkeys(name for names in missing.values() for name in names)),
+        ", ".join(feature for feature, names in missing.items() if names),
+    )
+    return False
