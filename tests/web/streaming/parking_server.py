@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -78,6 +78,11 @@ class ParkingServer:
     async def until_parked(self, count: int = 1) -> None:
         async with asyncio.timeout(5):
             while self.parked_count != count:
+                await asyncio.sleep(0)
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(5):
+            while not holds():
                 await asyncio.sleep(0)
 
     async def until_waiting(self) -> None:
