@@ -272,7 +272,9 @@ class ParkingProtocol(Connection):
             self._way = READY
             if self._seen != int(now):
                 self._sign(now)
-            self.transport.write(response)  # type: ignore[union-attr]
+            transport = self.transport
+            if transport is not None:
+                transport.write(response)
             return
         self._way = READY
         self._write(response, now)

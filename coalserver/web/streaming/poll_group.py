@@ -4,7 +4,6 @@ All polls that receive the same bytes are in one group. It waits for the feed in
 event once and writes it to each of them. `docs/fast-path.md` shows the sequence.
 """
 
-import logging
 import random
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ from coalserver.web.api import Api
 from coalserver.web.context import AppContext
 from coalserver.web.responses import JSON
 from coalserver.web.streaming.subscriptions import Subscribe, Subscription, read_memory
-
-log = logging.getLogger(__name__)
 
 #: The answer comes after this many seconds at the latest: nginx and other proxies give up on a request after 60 s.
 #: Timers are accurate to a second.
@@ -82,6 +79,10 @@ def _render(app: AppContext, api: Api, subscription: Subscription, cursor: int) 
 class ParkedPoll(Protocol):
     """A poll in a group, as the group sees it."""
 
+    @property
+    def there(self) -> bool:
+        """Whether the poll waits for an answer."""
+
     def answer(self, response: bytes, now: float) -> None:
         """Write the response to the poll, which has left the group."""
 
@@ -101,7 +102,7 @@ class PollGroup:
 
     __slots__ = (
         "app", "api", "feed", "timers", "key", "subscription", "members",
-        "digits", "waiting", "newest", "expired", "_steady", "_empty_response",
+        "digits", "waiting", "newest", "expired", "_answering", "_steady", "_empty_response",
     )  # fmt: skip
 
     def __init__(self, plan: PollPlan, subscription: Subscription, key: Hashable) -> None:
@@ -119,6 +120,7 @@ class PollGroup:
         self.digits: bytes | None = None
         #: The parked polls. A poll leaves it before it is answered by anything but the group.
         self.waiting: dict[ParkedPoll, None] = {}
+        self._answering: dict[ParkedPoll, None] = {}
         #: Nothing was published on the topics after this entry.
         self.newest = self.feed.head
         #: Whether the subscription holds no longer. Its members must subscribe again.
@@ -151,20 +153,15 @@ class PollGroup:
             if self.expired:
                 self._ask_again()
             return
-        waiting, self.waiting = self.waiting, {}
-        now = self._steady()
-        for poll in waiting:
-            try:
-                poll.answer(response, now)
-            except Exception as error:
-                log.exception("A parked poll failed and is closed.")
-                poll.fail(error)
+        self._answer(response)
 
     def fail(self, error: Exception) -> None:
-        """Close the connections of all parked polls, because their response could not be rendered."""
-        waiting, self.waiting = self.waiting, {}
+        """Close the connections of all polls that are still parked, because they were not answered."""
+        waiting, self.waiting = (*self._answering, *self.waiting), {}
+        self._answering = {}
         for poll in waiting:
-            poll.fail(error)
+            if poll.there:
+                poll.fail(error)
 
     def empty_response(self) -> bytes:
         """Return the response without entries, up to the feed's head."""
@@ -197,11 +194,16 @@ class PollGroup:
             poll.ask_again()
 
     def _close(self) -> None:
-        waiting, self.waiting = self.waiting, {}
         self.digits, self.expired = None, True
-        response, now = self.empty_response(), self._steady()
-        for poll in waiting:
+        self._answer(self.empty_response())
+
+    def _answer(self, response: bytes) -> None:
+        """Write a response to all parked polls. Those that are parked meanwhile wait for the next one."""
+        self._answering, self.waiting = self.waiting, {}
+        now = self._steady()
+        for poll in self._answering:
             poll.answer(response, now)
+        self._answering = {}
 
 
 class PollGroups:
