@@ -30,6 +30,7 @@ from coalserver.server.app import (
     retention_policy,
 )
 from coalserver.server.control import AdminCommands, listen
+from coalserver.server.garbage import GarbageCollection
 from coalserver.server.hosting_options import hosting_options
 from coalserver.server.restore_request import RestoreRequest
 from coalserver.server.sockets import (
@@ -105,7 +106,6 @@ async def serve(config: Config, on_started: OnStarted, commands: AdminCommands) 
                 if status or not runtime.restore_request.requested.is_set():
                     return status
                 # Free the old state before the new one is loaded: memory holds only one of them.
-                gc.unfreeze()
                 gc.collect()
                 await runtime.restore_request.apply()
                 if runtime.stop_requested.is_set():
@@ -158,6 +158,9 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
                 "Up to %d connections: as many as the limit of open files allows.", connections
             )
         tune_interpreter()
+        garbage_collection = GarbageCollection()
+        garbage_collection.start()
+        supervisor.add("garbage collection", garbage_collection.run)
         code = "" if core.query(has_admin) else app_context.service(SignupPolicy).start_code
         on_started(url, code)
         try:
@@ -216,14 +219,10 @@ def describe_state(state: State) -> str:
 
 
 def tune_interpreter() -> None:
-    """Tune thread switching and garbage collection for serving."""
+    """Tune thread switching for serving."""
     # With the default of 5 ms, a busy event loop delays the thread of the store and commits take
     # tens of milliseconds. Below 0.5 ms, the two threads switch too often.
     sys.setswitchinterval(5e-4)
-    # Objects that exist now live as long as the process; scanning them again causes pauses.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)
 
 
 def _install_signal_handlers(runtime: ServerRuntime) -> None:

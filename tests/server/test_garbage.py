@@ -1,0 +1,155 @@
+"""Garbage collection: what is freed, and when. Lengths of pauses are measured by the benchmarks."""
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from coalserver.server.garbage import (
+    CHECK_SECONDS,
+    MAX_FULL_SECONDS,
+    MAX_YOUNG_OBJECTS,
+    MIN_FULL_SECONDS,
+    YOUNG_OBJECTS,
+    GarbageCollection,
+)
+
+
+class Knot:
+    """An object that refers to itself, as a leak would."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+class Machine:
+    """The time and the processor time that the collection reads."""
+
+    def __init__(self) -> None:
+        self.now = self.busy = 0.0
+
+    def steady(self) -> float:
+        return self.now
+
+    def processor_time(self) -> float:
+        return self.busy
+
+    def work(self, seconds: float, share: float) -> None:
+        self.now += seconds
+        self.busy += seconds * share
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+@pytest.fixture
+def collection(machine: Machine) -> Iterator[GarbageCollection]:
+    collection = GarbageCollection(machine.steady, machine.processor_time)
+    collection.start()
+    # Only the collection under test frees anything.
+    gc.disable()
+    yield collection
+    gc.enable()
+    collection.stop()
+
+
+def leave_old_knots(collection: GarbageCollection, count: int = 20) -> list[weakref.ref[Knot]]:
+    """Return references to knots that nothing else refers to, that have survived a collection."""
+    knots = [Knot() for _ in range(count)]
+    collection.run_once()
+    return [weakref.ref(knot) for knot in knots]
+
+
+def living(references: list[weakref.ref[Knot]]) -> int:
+    return sum(reference() is not None for reference in references)
+
+
+def test_cycles_of_many_rounds_are_freed_at_the_next_quiet_time(machine, collection):
+    references = []
+    for _ in range(50):
+        references += leave_old_knots(collection)
+        machine.work(CHECK_SECONDS, share=0.5)
+    assert living(references) == 1000
+    machine.work(MIN_FULL_SECONDS, share=0.5)
+    collection.run_once()
+    assert living(references) == 1000, "the server was busy"
+    machine.work(CHECK_SECONDS, share=0.01)
+    collection.run_once()
+    assert living(references) == 0
+
+
+def test_a_server_that_is_never_quiet_frees_cycles_once_a_day(machine, collection):
+    for _ in range(3):
+        references = leave_old_knots(collection)
+        machine.work(MAX_FULL_SECONDS - 1, share=1)
+        collection.run_once()
+        assert living(references) == 20
+        machine.work(CHECK_SECONDS, share=1)
+        collection.run_once()
+        assert living(references) == 0
+
+
+def test_full_collections_at_quiet_times_are_hours_apart(machine, collection):
+    machine.work(MIN_FULL_SECONDS, share=0)
+    collection.run_once()
+    references = leave_old_knots(collection)
+    machine.work(MIN_FULL_SECONDS - 1, share=0)
+    collection.run_once()
+    assert living(references) == 20
+    machine.work(CHECK_SECONDS, share=0)
+    collection.run_once()
+    assert living(references) == 0
+
+
+def test_young_cycles_are_freed_at_once(collection):
+    references = [weakref.ref(Knot()) for _ in range(20)]
+    collection.run_once()
+    assert living(references) == 0
+
+
+def test_too_many_young_objects_are_not_looked_at_before_the_full_collection(machine, collection):
+    frozen = gc.get_freeze_count()
+    references = [weakref.ref(Knot()) for _ in range(MAX_YOUNG_OBJECTS)]
+    collection.run_once()
+    assert gc.get_freeze_count() >= frozen + MAX_YOUNG_OBJECTS
+    assert living(references) == MAX_YOUNG_OBJECTS
+    machine.work(MIN_FULL_SECONDS, share=0)
+    collection.run_once()
+    assert living(references) == 0
+
+
+def test_cycles_are_freed_at_quiet_times_also_after_too_many_young_objects(machine, collection):
+    crowd = [Knot() for _ in range(MAX_YOUNG_OBJECTS)]
+    collection.run_once()
+    for _ in range(3):
+        references = leave_old_knots(collection)
+        machine.work(MIN_FULL_SECONDS, share=0)
+        collection.run_once()
+        assert living(references) == 0
+    references = [weakref.ref(knot) for knot in crowd]
+    crowd.clear()
+    machine.work(MIN_FULL_SECONDS, share=0)
+    collection.run_once()
+    assert living(references) == 0
+
+
+def test_objects_that_replace_others_do_not_gather_among_the_young(collection):
+    kept = [[] for _ in range(YOUNG_OBJECTS)]
+    collection.run_once()
+    for _ in range(20):
+        for number in range(len(kept)):
+            kept[number] = [kept]
+        collection.run_once()
+        assert len(gc.get_objects(0)) < YOUNG_OBJECTS
+
+
+def test_what_exists_at_the_start_is_looked_at_again_only_after_the_end(collection):
+    assert gc.get_freeze_count() > 0
+    assert gc.get_threshold()[0] == YOUNG_OBJECTS
+    collection.stop()
+    assert gc.get_freeze_count() == 0
+    assert gc.get_threshold()[0] != YOUNG_OBJECTS
+    collection.start()
