@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from itertools import repeat
+from itertools import groupby, repeat
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from coalserver.core.ports import Counter
@@ -38,6 +38,8 @@ from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")
 Keys = tuple[Hashable, ...]
+#: The ids under a key: the id where there is one, which is common and takes no memory of its own; else all, in order.
+Ids = int | dict[int, None]
 #: More lines than are written while a query of the history is under way.
 MAX_DIGESTS = 20_000
 
@@ -284,7 +286,7 @@ class State:
         self.counters: dict[Counter, int] = dict(counters or {})
         #: Entities by class and id. Only `set` changes them.
         self.entities: dict[type, dict[int, Any]] = {kind: {} for kind in INDEXES}
-        self._indexes: dict[type, dict[str, dict[Hashable, dict[int, None]]]] = {
+        self._indexes: dict[type, dict[str, dict[Hashable, Ids]]] = {
             kind: {name: {} for name in index.names} for kind, index in INDEXES.items()
         }
         self._watchers: dict[type, Callable[[Any, Any], None]] = {}
@@ -292,8 +294,21 @@ class State:
         self.recent = RecentDigests()
         #: Ids of screenshots deleted since the start: the history may have been read before.
         self.deleted_screenshots: set[int] = set()
+        for kind, group in groupby(values, type):
+            self._add_all(kind, group)
+
+    def _add_all(self, kind: type, values: Iterable[Any]) -> None:
+        """Add entities that are not there yet, as `set` does."""
+        table, keys_of = self.entities[kind], INDEXES[kind].keys_of
+        indexes = tuple(self._indexes[kind].values())
         for value in values:
-            self.set(type(value), value.id, value)
+            id = value.id
+            table[id] = value
+            for index, keys in zip(indexes, keys_of(value), strict=True):
+                for key in keys:
+                    ids = index.setdefault(key, id)
+                    if ids is not id:
+                        _update_index(index, id, (), keys)
 
     def watch(self, kind: type[T], watcher: Callable[[T | None, T | None], None]) -> None:
         """Call a function at every change of a class, with the entity before and after it, or None."""
@@ -317,18 +332,25 @@ class State:
 
     def ids(self, kind: type, index: str, key: Hashable) -> Mapping[int, None]:
         """Return the ids under a key of an index, in the order in which they were added."""
-        return self._indexes[kind][index].get(key, _NOTHING)
+        ids = self._indexes[kind][index].get(key, _NOTHING)
+        return {ids: None} if isinstance(ids, int) else ids
 
     def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
         """Return the entities under a key of an index, in the order in which they were added."""
         ids = self._indexes[kind][index].get(key)
-        return list(map(self.entities[kind].__getitem__, ids)) if ids else []
+        if ids is None:
+            return []
+        if isinstance(ids, int):
+            return [self.entities[kind][ids]]
+        return list(map(self.entities[kind].__getitem__, ids))
 
     def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
         """Return the first entity under a key of an index, or None."""
-        for id in self._indexes[kind][index].get(key, _NOTHING):
-            return self.entities[kind][id]  # type: ignore[no-any-return]
-        return None
+        ids = self._indexes[kind][index].get(key)
+        if ids is None:
+            return None
+        id = ids if isinstance(ids, int) else next(iter(ids))
+        return self.entities[kind][id]  # type: ignore[no-any-return]
 
     def set(self, kind: type, id: int, value: Any) -> None:
         """Replace an entity, or remove it with None, and update the indexes."""
@@ -381,16 +403,21 @@ class RecentDigests:
             self.digests.discard(self._order.popleft())
 
 
-def _update_index(
-    index: dict[Hashable, dict[int, None]], id: int, before: Keys, after: Keys
-) -> None:
+def _update_index(index: dict[Hashable, Ids], id: int, before: Keys, after: Keys) -> None:
     """Move an id from the keys that its entity had to those that it has."""
     for key in before:
         if key not in after:
             ids = index[key]
+            if isinstance(ids, int):
+                del index[key]
+                continue
             del ids[id]
             if not ids:
                 del index[key]
     for key in after:
         if key not in before:
-            index.setdefault(key, {})[id] = None
+            ids = index.setdefault(key, id)
+            if isinstance(ids, dict):
+                ids[id] = None
+            elif ids != id:
+                index[key] = {ids: None, id: None}

@@ -142,10 +142,10 @@ def contents(state):
     """Return the entities, indexes and counters of a state."""
     values = {kind: {value.id: value for value in state.all(kind)} for kind in INDEXES}
     found = {
-        (kind, name, key): set(ids)
+        (kind, name, key): set(state.ids(kind, name, key))
         for kind, indexes in state._indexes.items()
         for name, index in indexes.items()
-        for key, ids in index.items()
+        for key in index
     }
     return values, found, state.counters
 

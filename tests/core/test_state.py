@@ -1,0 +1,91 @@
+"""State: its indexes, and what an entity costs in memory."""
+
+import gc
+
+from hypothesis import given
+from hypothesis import strategies as some
+
+from coalserver.core.state import INDEXES, State
+from coalserver.domain.play.player import Player, Token
+
+ids = some.integers(1, 6)
+games = some.sampled_from(("", "noughts", "chess"))
+changes = some.lists(
+    some.tuples(
+        ids,
+        some.one_of(
+            some.none(), some.tuples(games, some.sampled_from(("", "a", "b")), some.booleans())
+        ),
+    ),
+    max_size=30,
+)
+
+
+def player(id, game="", digest="", guest=False):
+    return Player(id, f"Player {id}", 1.5, 1.5, game=game, secret_digest=digest, guest=guest)
+
+
+def plain_index(players, name):
+    """Return what an index holds, from all players in the order in which they got a key."""
+    position = INDEXES[Player].names.index(name)
+    found = {}
+    for one in players.values():
+        for key in INDEXES[Player].keys_of(one)[position]:
+            found.setdefault(key, set()).add(one.id)
+    return found
+
+
+@given(changes)
+def test_indexes_hold_what_a_scan_finds(steps):
+    state, players = State(), {}
+    for id, values in steps:
+        value = None if values is None else player(id, *values)
+        state.set(Player, id, value)
+        players.pop(id, None)
+        if value is not None:
+            players[id] = value
+        for name in INDEXES[Player].names:
+            expected = plain_index(players, name)
+            assert set(state._indexes[Player][name]) == set(expected)
+            for key, those in expected.items():
+                assert set(state.ids(Player, name, key)) == those
+                assert {one.id for one in state.find(Player, name, key)} == those
+                assert state.first(Player, name, key) in state.find(Player, name, key)
+
+
+@given(changes)
+def test_state_made_at_once_equals_state_made_step_by_step(steps):
+    last = {id: player(id, *values) for id, values in steps if values is not None}
+    at_once, stepwise = State(last.values()), State()
+    for id, value in last.items():
+        stepwise.set(Player, id, value)
+    assert at_once.entities == stepwise.entities
+    for name in INDEXES[Player].names:
+        for key in (*stepwise._indexes[Player][name], "nothing"):
+            assert list(at_once.ids(Player, name, key)) == list(stepwise.ids(Player, name, key))
+            assert at_once.first(Player, name, key) == stepwise.first(Player, name, key)
+
+
+def test_ids_of_a_key_stay_in_the_order_in_which_they_were_added():
+    state = State(player(id, "noughts") for id in (1, 2, 3))
+    state.set(Player, 2, player(2, "chess"))
+    state.set(Player, 2, player(2, "noughts"))
+    assert list(state.ids(Player, "game", "noughts")) == [1, 3, 2]
+    assert state.ids(Player, "game", "chess") == {}
+
+
+def containers():
+    gc.collect()
+    return len(gc.get_objects())
+
+
+def test_entity_with_keys_of_its_own_needs_no_container_for_them():
+    some_players = [player(id, "noughts", f"{id:064x}") for id in range(1, 1001)]
+    some_tokens = [Token(id, f"{id:064x}", id, 1.5, 60) for id in range(1, 1001)]
+    state = State()
+    before = containers()
+    for value in (*some_players, *some_tokens):
+        state.set(type(value), value.id, value)
+    assert containers() - before < 50
+    assert state.first(Player, "key", f"{7:064x}") is some_players[6]
+    assert state.find(Token, "player", 7) == [some_tokens[6]]
