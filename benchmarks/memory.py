@@ -1,11 +1,12 @@
-"""Memory: what a parked long-poll and an idle WebSocket cost, by the resident size of the server.
+"""Memory: what a player, a parked long-poll and an idle WebSocket cost, by the resident size of the server.
 
 Measured: the growth of a fresh server by 5,000 of them, over that with the first 100, which load what is loaded
 once. Polls are measured when they are parked for the first time, and again after three turns that all of them
 heard and polled after: how a first poll is parked need not be how the following ones are.
 
-Not measured: kernel memory of sockets (some kilobytes each, the same for both), and the cost of guests themselves: they
-log in before the server is restarted.
+A player is a guest with a token who logs in after the start. The others' guests log in before the server is restarted.
+
+Not measured: kernel memory of sockets (some kilobytes each, the same for both).
 """
 
 from benchmarks import client, crowd, processes
@@ -15,9 +16,12 @@ from benchmarks.report import Row, cost_row
 
 WARM = 100
 ROUNDS = 3
+#: Guests that are weighed, after the first hundred.
+PLAYERS = 20_000
+PLAYER = "player"
 POLL, AGAIN, SOCKET = "parked long-poll", "parked long-poll, after 3 turns", "idle WebSocket"
 #: Measurement -> target ratio.
-TARGETS = {POLL: 1.3, AGAIN: 1.3, SOCKET: None}
+TARGETS = {PLAYER: None, POLL: 1.3, AGAIN: 1.3, SOCKET: None}
 
 
 async def run(plan: Plan) -> list[Row]:
@@ -30,6 +34,7 @@ async def run(plan: Plan) -> list[Row]:
         finally:
             server.stop()
         for _ in range(plan.runs):
+            await _weigh_players(sizes[PLAYER], plan)
             for sockets in (False, True):
                 server = processes.start_ours(data)
                 try:
@@ -48,6 +53,24 @@ async def run(plan: Plan) -> list[Row]:
         cost_row(f"memory per {what}", "kB", *both, most=TARGETS[what])
         for what, both in sizes.items()
     ]
+
+
+async def _weigh_players(sizes: tuple[list[float], list[float]], plan: Plan) -> None:
+    """Add the kilobytes of each player after the first hundred, in fresh servers."""
+    with processes.fresh_directory(plan.under) as data:
+        processes.furnish(data)
+        for number, ours in enumerate((True, False)):
+            server = processes.start_ours(data) if ours else processes.start_bare()
+            try:
+                by = await client.lines(server)
+                await client.guests(server, by, WARM)
+                before = server.rss()
+                await client.guests(server, by, PLAYERS)
+                client.close(by)
+                await processes.quiet(1)
+                sizes[number].append((server.rss() - before) / (PLAYERS * 1024))
+            finally:
+                server.stop()
 
 
 async def _guests(server: Server, plan: Plan) -> list[str]:

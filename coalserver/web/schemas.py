@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
 
-from coalserver.domain.text import printable, visible_name
+from coalserver.domain.text import printable, trimmed, visible_name
 
 #: Bytes of a body beside its JSON members: names, texts and white space.
 MAX_PLAIN_BYTES = 64 * 1024
@@ -208,7 +208,7 @@ class RawJson(fields.Field[bytes]):
     ) -> bytes:
         if not self.allow_any and not isinstance(value, dict):
             raise ValidationError("Not an object.")
-        dumped = orjson.dumps(value)
+        dumped = trimmed(orjson.dumps(value))
         if len(dumped) > self.max_bytes:
             raise ValidationError(f"Larger than {self.max_bytes} bytes.")
         return dumped
@@ -227,7 +227,7 @@ class AnyJson:
     def load(self, data: Any) -> dict[str, Any]:
         if not self.allow_any and not isinstance(data, dict):
             raise ValidationError("The body must be a JSON object.")
-        dumped = orjson.dumps(data)
+        dumped = trimmed(orjson.dumps(data))
         if len(dumped) > self.max_bytes:
             raise ValidationError(f"Larger than {self.max_bytes} bytes.")
         return {"value": data, "dumped": dumped}

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pkgutil
+import tracemalloc
 import typing
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from coalserver import domain
 from coalserver.core.state import INDEXES
 from coalserver.domain.play.actions import Action
+from coalserver.domain.play.player import Player
 from coalserver.storage.codec import (
     COUNTER_NAMES,
     ENTITIES,
@@ -256,3 +258,58 @@ def test_default_of_free_json_is_json(cls):
     for field in dataclasses.fields(cls):
         if isinstance(field.default, bytes):
             orjson.loads(field.default)
+
+
+def kept_bytes(make, count=500):
+    """Return the bytes of memory that each of the values takes which `make` returns for numbers."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        values = [make(number) for number in range(count)]
+        return (tracemalloc.get_traced_memory()[0] - before) / len(values)
+    finally:
+        tracemalloc.stop()
+
+
+def test_loaded_player_takes_little_memory():
+    values = (
+        Player(id, f"Player {id}", 1.5, 2.5, "noughts", f"{id:064x}", data=b'{"score":%d}' % id)
+        for id in range(500)
+    )
+    documents = [entity_codec.dump(value) for value in values]
+    entity_codec.load("Player", documents[0])
+    assert kept_bytes(lambda number: entity_codec.load("Player", documents[number])) < 700
+
+
+def test_loaded_entities_share_common_values():
+    document = entity_codec.dump(Player(1, "Ann", 1.5, 2.5, "noughts", other_games=("chess", "go")))
+    one, other = (entity_codec.load("Player", document) for _ in range(2))
+    assert one == other
+    assert one.game is other.game
+    assert one.other_games is other.other_games
+    assert one.data is other.data
+
+
+def test_loaded_entities_are_frozen_values_of_their_class():
+    one = entity_codec.load("Player", entity_codec.dump(Player(1, "Ann", 1.5, 2.5)))
+    assert type(one) is Player
+    assert one == Player(1, "Ann", 1.5, 2.5)
+    assert hash(one) == hash(Player(1, "Ann", 1.5, 2.5))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        one.name = "Bea"
+
+
+def test_class_with_post_init_is_loaded_through_it():
+    document = '{"id":1,"world":1,"text":"say\\n hi ","created":1.5}'
+    assert entity_codec.load("ConsoleLine", document).text == "say  hi"
+
+
+def test_list_of_documents_is_loaded_at_once():
+    some = [Player(id, "Ann", 1.5, 2.5) for id in (1, 2)]
+    documents = f"[{','.join(map(entity_codec.dump, some))}]".encode()
+    assert entity_codec.load_all("Player", documents) == some
+    assert entity_codec.load_all("Player", b"[]") == []
+    with pytest.raises(UnknownDocument, match="Player"):
+        entity_codec.load_all("Player", b'[{"id":1}]')
+    with pytest.raises(UnknownDocument, match="Prayer"):
+        entity_codec.load_all("Prayer", b"[]")

@@ -1,10 +1,12 @@
 """Schema fields: types, limits and cleaned texts."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
 from marshmallow import ValidationError, fields, missing
 
+from coalserver.apis.multiplayer.schemas import JsonObjectField
 from coalserver.web.schemas import (
     AnyJson,
     Boolean,
@@ -189,3 +191,25 @@ def test_nested_errors_are_flattened_by_path() -> None:
     assert format_errors(errors) == "name: Not a string. Too long. rows.2.size: Missing."
     assert format_errors({"body": ["The body is missing."]}) == "The body is missing."
     assert format_errors({}) == ""
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        lambda value: RawJson().deserialize(value),
+        lambda value: AnyJson().load(value)["dumped"],
+        lambda value: JsonObjectField().deserialize(value),
+    ],
+    ids=["a field", "a body", "a field of multiplayer"],
+)
+def test_loaded_json_takes_no_more_memory_than_it_needs(load: Any) -> None:
+    """`orjson.dumps` returns bytes with 4 KiB to spare, which entities and events would keep."""
+    load({"score": 0})
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        kept = [load({"score": number}) for number in range(500)]
+        assert (tracemalloc.get_traced_memory()[0] - before) / len(kept) < 200
+    finally:
+        tracemalloc.stop()
+    assert kept[7] == b'{"score":7}'

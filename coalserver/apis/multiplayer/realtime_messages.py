@@ -9,6 +9,7 @@ from coalserver.apis.multiplayer.error_messages import SOCKET
 from coalserver.apis.multiplayer.errors import message_text
 from coalserver.apis.multiplayer.schemas import invalid_member, invalid_request
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.text import trimmed
 from coalserver.web.body import parse_json
 from coalserver.web.streaming.websocket import frame
 
@@ -77,8 +78,9 @@ class Message:
 
 
 def render_sender(id: int, name: str, is_host: bool) -> bytes:
-    """Return `sender` of a message as JSON."""
-    return orjson.dumps({"is_host": is_host, "game_player_id": id, "player_name": name})
+    """Return `sender` of a message as JSON, which is kept with the member."""
+    sender = {"is_host": is_host, "game_player_id": id, "player_name": name}
+    return trimmed(orjson.dumps(sender))
 
 
 def connected_frame(**data: Any) -> bytes:

@@ -17,7 +17,7 @@ from coalserver.core.commands.messages import TURN_TYPE
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import ActionStatus, Target
 from coalserver.domain.play.player import BAN_DURATIONS
-from coalserver.domain.text import visible_name
+from coalserver.domain.text import trimmed, visible_name
 from coalserver.web.body import load_body, parse_json
 from coalserver.web.context import RequestContext
 from coalserver.web.schemas import MAX_INTEGER, BodySchema, RequestSchema
@@ -247,7 +247,7 @@ class JsonField(LenientField[bytes]):
 
     def dump(self, value: Any) -> bytes:
         """Return a value as JSON. Raises ValidationError if it is too large."""
-        dumped = orjson.dumps(value)
+        dumped = trimmed(orjson.dumps(value))
         if len(dumped) > MAX_JSON_BYTES:
             raise self.make_error("large")
         return dumped

@@ -41,12 +41,11 @@ from coalserver.storage.sqlite.schema import (
 )
 
 T = TypeVar("T")
-Row = tuple[str, int, str]
 
 #: The largest integer of SQLite.
 MAX_INTEGER = 2**63 - 1
-#: Rows fetched at once when a store is opened; few enough that the event loop is not blocked.
-PAGE_SIZE = 2000
+#: Documents that are read at once when a store is opened, and about how many bytes of them.
+MAX_PAGE_ROWS, PAGE_BYTES = 2000, 1 << 20
 #: Result codes of SQLite for a damaged file.
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: A store logs one error in this time.
@@ -239,10 +238,17 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 async def _load(db: aiosqlite.Connection, game_bytes: dict[str, int]) -> StoredState:
     counters, last_seen, oldest = await _run(db, _load_counters)
     values: list[Any] = []
-    rows = await _run(db, _all_documents)
-    while page := await _run(db, _next_page, rows):
-        # Decoded here: in the thread of the connection, memory allocation takes twice the time.
-        values.extend(map(_value, page))
+    for kind in await _run(db, _kinds):
+        last_id, size = -1, 1
+        while page := await _run(db, _page, kind, last_id, size):
+            last_id, count, documents = page
+            # Decoded here: in the thread of the connection, memory allocation takes twice the time.
+            try:
+                values += codec.entity_codec.load_all(kind, documents)
+            except codec.UnknownDocument as error:
+                await _run(db, _check_documents, kind)
+                raise NotAStore(str(error)) from error
+            size = max(1, min(MAX_PAGE_ROWS, PAGE_BYTES * count // len(documents)))
     head = counters.get(ENTRY_COUNTER, 0) - 1
     return StoredState(values, counters, last_seen, head, oldest, game_bytes)
 
@@ -254,20 +260,41 @@ def _load_counters(db: sqlite3.Connection) -> tuple[dict[Counter, int], dict[int
     return counters, last_seen, history.oldest(db)
 
 
-def _all_documents(db: sqlite3.Connection) -> sqlite3.Cursor:
-    return db.execute("SELECT kind, id, doc FROM entity ORDER BY kind, id")
+def _kinds(db: sqlite3.Connection) -> list[str]:
+    """Return the stored names of which there are documents, in their order."""
+    kinds: list[str] = []
+    while row := db.execute(
+        "SELECT kind FROM entity WHERE kind > ? ORDER BY kind LIMIT 1",
+        (kinds[-1] if kinds else "",),
+    ).fetchone():
+        kinds.append(row[0])
+    return kinds
 
 
-def _next_page(_: sqlite3.Connection, rows: sqlite3.Cursor) -> list[Row]:
-    return rows.fetchmany(PAGE_SIZE)
+def _page(
+    db: sqlite3.Connection, kind: str, after: int, size: int
+) -> tuple[int, int, bytes] | None:
+    """Return the last id, the number and the documents of a page, as one JSON list; None after the last page.
+
+    One text: fetching documents as rows takes longer than parsing them.
+    """
+    last, count, documents = db.execute(
+        "SELECT max(id), count(*), CAST('[' || group_concat(doc, ',') || ']' AS BLOB) FROM"
+        " (SELECT id, doc FROM entity WHERE kind = ? AND id > ? ORDER BY id LIMIT ?)",
+        (kind, after, size),
+    ).fetchone()
+    return (last, count, documents) if count else None
 
 
-def _value(row: Row) -> Any:
-    kind, id, document = row
-    try:
-        return codec.entity_codec.load(kind, document)
-    except codec.UnknownDocument as error:
-        raise NotAStore(f"{kind} {id}: {error}") from error
+def _check_documents(db: sqlite3.Connection, kind: str) -> None:
+    """Raise NotAStore with the id of the first document that cannot be read."""
+    for id, document in db.execute(
+        "SELECT id, doc FROM entity WHERE kind = ? ORDER BY id", (kind,)
+    ):
+        try:
+            codec.entity_codec.load(kind, document)
+        except codec.UnknownDocument as error:
+            raise NotAStore(f"{kind} {id}: {error}") from error
 
 
 def _write(db: sqlite3.Connection, batch: Batch, game_bytes: dict[str, int]) -> None:

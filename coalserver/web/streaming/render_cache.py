@@ -3,6 +3,8 @@
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from coalserver.domain.text import trimmed
+
 T = TypeVar("T")
 
 
@@ -22,6 +24,9 @@ class RenderCache:
         except KeyError:
             rendered = render()
         if isinstance(rendered, bytes):
+            if type(rendered) is bytes:
+                # A subclass says what kind of message the bytes are, and is kept.
+                rendered = trimmed(rendered)  # type: ignore[assignment]
             self._bytes += len(rendered)
         if len(self._entries) < self._max_entries and self._bytes <= self._max_bytes:
             self._entries[cache_key] = rendered

@@ -1,5 +1,9 @@
 """The cache of rendered entries."""
 
+import tracemalloc
+
+import orjson
+
 from coalserver.web.streaming.render_cache import RenderCache
 
 
@@ -12,6 +16,18 @@ def test_entry_is_rendered_once() -> None:
 
     assert [cache.get_or_render("a", make) for _ in range(3)] == [b"x"] * 3
     assert calls == [1]
+
+
+def test_kind_of_bytes_is_kept() -> None:
+    """Binary messages are a subclass of bytes."""
+
+    class Binary(bytes):
+        pass
+
+    cache = RenderCache()
+    for _ in range(2):
+        rendered = cache.get_or_render("a", lambda: Binary(b"x"))
+        assert type(rendered) is Binary and rendered == b"x"
 
 
 def test_none_is_cached() -> None:
@@ -35,3 +51,15 @@ def test_bytes_of_a_cache_are_limited() -> None:
         held = [value for value in cache._entries.values() if isinstance(value, bytes)]
         assert sum(map(len, held)) <= 5000
     assert cache.get(299) is not None and cache.get(0) is None
+
+
+def test_cached_bytes_take_no_more_memory_than_they_need() -> None:
+    cache = RenderCache()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(500):
+            cache.get_or_render(number, lambda: orjson.dumps({"id": 1}))
+        assert (tracemalloc.get_traced_memory()[0] - before) / 500 < 500
+    finally:
+        tracemalloc.stop()
