@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import islice
@@ -21,6 +21,7 @@ from typing import Any
 from sortedcontainers import SortedList
 
 from coalserver.core.queries.admin import find_active_ban
+from coalserver.core.queries.players import players_of_game
 from coalserver.core.state import State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.player import Ban, Player
@@ -147,8 +148,8 @@ class Leaderboards:
         try:
             async with self._lock:
                 building.changed.clear()
-                ids = list(self._state.ids(Player, "game", game))
-                await asyncio.to_thread(fill, leaderboard, self._state, ids, building.cancelled)
+                _, pieces = players_of_game(self._state, game=game, size=CHUNK_SIZE)
+                await asyncio.to_thread(fill, leaderboard, pieces, building.cancelled)
                 bans = (ban for ban in self._state.all(Ban) if ban.game == game)
                 building.changed.update(dict.fromkeys(ban.player for ban in bans))
                 while building.changed:
@@ -208,12 +209,12 @@ class Leaderboards:
 
 
 def fill(
-    leaderboard: Leaderboard, state: State, ids: Sequence[int], cancelled: threading.Event
+    leaderboard: Leaderboard, pieces: Iterable[list[Player]], cancelled: threading.Event
 ) -> None:
-    """Add players, in a worker thread, with a pause for the event loop after every chunk."""
-    for start in range(0, len(ids), CHUNK_SIZE):
-        for id in ids[start : start + CHUNK_SIZE]:
-            leaderboard.update_player(id, _data(state.get(Player, id)))
+    """Add players, in a worker thread, with a pause for the event loop after every piece."""
+    for players in pieces:
+        for player in players:
+            leaderboard.update_player(player.id, _data(player))
         if cancelled.wait(YIELD_SECONDS):
             return
 

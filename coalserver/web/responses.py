@@ -1,6 +1,7 @@
 """Responses: small ones written in one piece. Large ones and streams use aiohttp's own classes."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -50,6 +51,27 @@ class RawResponse(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         return None
+
+
+class StreamedResponse(web.StreamResponse):
+    """A JSON response whose body is made while it is sent: other requests run between two pieces.
+
+    The next piece is made when the client has taken the one before, so that a slow client costs no memory. An empty
+    piece is not sent.
+    """
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        super().__init__(headers={"Content-Type": JSON})
+        self._pieces = pieces
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Send the whole body. Raises ConnectionResetError if the client disconnects."""
+        if not self._must_be_empty_body and not self._eof_sent:
+            for piece in self._pieces:
+                if piece:
+                    await self.write(piece)
+                await asyncio.sleep(0)
+        await super().write_eof(data)
 
 
 class AlreadySent(web.StreamResponse):

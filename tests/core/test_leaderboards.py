@@ -174,12 +174,13 @@ async def test_changes_while_filling_are_included(core, monkeypatch):
     ids = await add_players(core, *({"score": n} for n in range(3 * CHUNK_SIZE)))
     fill, changes = leaderboards.fill, []
 
-    def fill_and_wait(leaderboard, state, ids, cancelled):
-        fill(leaderboard, state, ids[::2], cancelled)
+    def fill_and_wait(leaderboard, pieces, cancelled):
+        players = [player for piece in pieces for player in piece]
+        fill(leaderboard, [players[::2]], cancelled)
         loop.call_soon_threadsafe(changes.append, asyncio.run_coroutine_threadsafe(change(), loop))
         while not changes or not changes[0].done():
             cancelled.wait(0.001)
-        fill(leaderboard, state, ids[1::2], cancelled)
+        fill(leaderboard, [players[1::2]], cancelled)
 
     async def change():
         await core.execute(save_player_data, player_id=ids[0], data=b'{"score": 9000}')

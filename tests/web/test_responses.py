@@ -8,7 +8,9 @@ from aiohttp import web
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import (
+    JSON,
     MAX_SINGLE_WRITE,
+    StreamedResponse,
     header_value,
     json_response,
     no_content,
@@ -140,3 +142,71 @@ async def test_cors_headers_are_on_every_response_of_an_api(serve, name: str, or
 def test_unserialisable_value_raises():
     with pytest.raises(TypeError):
         json_response({"x": object()})
+
+
+#: More than the buffers of both sides hold, together.
+PIECES, PIECE = 1000, b"x" * MAX_SINGLE_WRITE
+
+
+class Streamed:
+    """A route whose answer is streamed; counts the pieces that are made."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+        self.made = 0
+        self.routes = [Route("GET", "/sample/streamed", self.streamed), ROUTES[0]]
+
+    async def streamed(self, ctx: RequestContext) -> web.StreamResponse:
+        def body():
+            for piece in self.pieces:
+                self.made += 1
+                yield piece
+
+        return StreamedResponse(body())
+
+
+@pytest.mark.parametrize(("version", "chunked"), [(CLOSE, True), (OLD, False)], ids=["1.1", "1.0"])
+async def test_streamed_response_has_the_pieces_one_after_another(
+    serve, version: bytes, chunked: bool
+):
+    server = await serve(make_api(*Streamed(b"[1", b"", b",2", b"]").routes, cors=True))
+    answer = await read_all(server, b"GET /sample/streamed " + version + b"\r\n")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert f"Content-Type: {JSON}".encode() in head
+    assert b"Access-Control-Allow-Origin: *" in head
+    assert (b"Transfer-Encoding: chunked" in head) is chunked
+    assert body == (b"2\r\n[1\r\n2\r\n,2\r\n1\r\n]\r\n0\r\n\r\n" if chunked else b"[1,2]")
+
+
+async def test_head_of_a_streamed_response_makes_no_piece(serve):
+    streamed = Streamed(b"[]")
+    server = await serve(make_api(*streamed.routes))
+    line = b"HEAD /sample/streamed " + CLOSE + b"\r\n"
+    answer = await read_all(server, line)
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"\r\n\r\n")
+    assert streamed.made == 0
+
+
+async def test_pieces_are_made_as_the_client_takes_them_and_others_are_answered(serve):
+    streamed = Streamed(*[PIECE] * PIECES)
+    server = await serve(make_api(*streamed.routes))
+    reader, writer = await asyncio.open_connection(server.test_server.host, server.test_server.port)
+    writer.write(b"GET /sample/streamed " + CLOSE + b"\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    for _ in range(100):
+        assert (await server.send("GET", "/sample/small")).status == 201
+    assert 0 < streamed.made < PIECES
+    assert (await reader.read()).count(b"x") == len(PIECE) * PIECES
+    assert streamed.made == PIECES
+    writer.close()
+
+
+async def test_streamed_response_ends_with_its_client(serve):
+    streamed = Streamed(*[PIECE] * PIECES)
+    server = await serve(make_api(*streamed.routes))
+    reader, writer = await asyncio.open_connection(server.test_server.host, server.test_server.port)
+    writer.write(b"GET /sample/streamed " + CLOSE + b"\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+    writer.transport.abort()
+    assert (await server.send("GET", "/sample/small")).status == 201
+    assert streamed.made < PIECES

@@ -1,6 +1,6 @@
 """`game_players.php`: the players of a game, and bans."""
 
-import asyncio
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -20,17 +20,15 @@ from coalserver.apis.multiplayer.render import (
 )
 from coalserver.apis.multiplayer.schemas import BAN, REGISTER, RENAME, UNBAN
 from coalserver.core.commands import moderation, players
-from coalserver.core.queries.players import get_player, players_of_game
+from coalserver.core.queries.players import PIECE_SIZE, get_player, players_of_game
 from coalserver.domain.play.player import Ban, Player
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
-from coalserver.web.responses import raw_response
+from coalserver.web.responses import StreamedResponse, raw_response
 from coalserver.web.throttling import UseLimit
 
 FILE = "/api/game_players.php"
-#: Rows of a long list rendered before other requests run.
-CHUNK_SIZE = 500
 
 
 async def register(ctx: RequestContext) -> web.StreamResponse:
@@ -112,15 +110,23 @@ async def rotate_key(ctx: RequestContext) -> web.StreamResponse:
 
 async def list_players(ctx: RequestContext) -> web.StreamResponse:
     """Return all players of the game, oldest first, for its owner."""
-    found = ctx.core.query(players_of_game, game=ctx.caller.get_game().tag)
+    count, pieces = ctx.core.query(players_of_game, game=ctx.caller.get_game().tag)
+    body = _list_in_pieces(ctx, count, pieces)
+    return raw_response(b"".join(body)) if count <= PIECE_SIZE else StreamedResponse(body)
+
+
+def _list_in_pieces(
+    ctx: RequestContext, count: int, pieces: Iterable[list[Player]]
+) -> Iterator[bytes]:
     render = _typed_player_row if is_typed(ctx) else _player_row
-    rows: list[bytes] = []
-    for start in range(0, len(found), CHUNK_SIZE):
-        rows += [orjson.dumps(render(ctx, player)) for player in found[start : start + CHUNK_SIZE]]
-        await asyncio.sleep(0)
-    return raw_response(
-        b'{"success":true,"count":%d,"players":[%b]}' % (len(rows), b",".join(rows))
-    )
+    separator = b""
+    yield b'{"success":true,"count":%d,"players":[' % count
+    for piece in pieces:
+        rows = b",".join([orjson.dumps(render(ctx, player)) for player in piece])
+        if rows:
+            rows, separator = separator + rows, b","
+        yield rows
+    yield b"]}"
 
 
 def _player_row(ctx: RequestContext, player: Player) -> JSON:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from coalserver.apis.multiplayer import players
 from tests.apis.multiplayer.scene import failure, success
 
 
@@ -140,3 +141,15 @@ async def test_long_list_of_players_is_complete(scene):
 @pytest.mark.parametrize("name", ["heartbeat", "logout"])
 async def test_unneeded_body_is_ignored(scene, name):
     success(await scene.host.post(f"game_players.php/{name}", b"{not json"))
+
+
+async def test_long_list_of_players_is_streamed_and_reads_the_same(scene, monkeypatch):
+    for number in range(3):
+        await scene.arena.make_player(f"Player {number}")
+    short = await scene.request_as_owner("game_players.php/list", method="GET")
+    assert short.headers["Content-Length"] == str(len(short.raw))
+    monkeypatch.setattr(players, "PIECE_SIZE", 0)
+    streamed = await scene.request_as_owner("game_players.php/list", method="GET")
+    assert streamed.headers["Transfer-Encoding"] == "chunked"
+    assert streamed.raw == short.raw and success(streamed)["count"] == 6
+    assert streamed.headers["Content-Type"] == short.headers["Content-Type"]
