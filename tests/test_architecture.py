@@ -23,6 +23,7 @@ OUTSIDE = {
     "config": {"marshmallow"},
     "core": set(),
     "core/leaderboards.py": {"sortedcontainers"},
+    "core/listings.py": {"sortedcontainers"},
     "domain": set(),
     "domain/minecraft/slugs.py": {"slugify"},
     "game": set(),

@@ -27,6 +27,7 @@ from coalserver.core.ports import (
 from coalserver.core.presence import Presence
 from coalserver.core.queries.rooms import rosters
 from coalserver.core.state import State
+from coalserver.core.steps import MAX_WORK, Steps
 from coalserver.core.unit_of_work import CoreContext, UnitOfWork
 from coalserver.core.writer import BatchWriter
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -73,6 +74,7 @@ class Core:
         self.writer = BatchWriter(store, state, feed)
         self.leaderboards = Leaderboards(state, context.clock)
         self._store = store
+        self._steps_lock = asyncio.Lock()
         #: Log lines, visits and screenshots, which are on disk and not in memory.
         self.history: History = store
 
@@ -169,6 +171,25 @@ class Core:
     def query(self, query: Callable[..., T], /, **kwargs: Any) -> T:
         """Return the result of a query over the state in memory."""
         return query(self.state, **kwargs)
+
+    async def query_in_steps(self, query: Callable[..., Steps[T]], /, **kwargs: Any) -> T:
+        """Return the result of a query in steps. Other requests run in between.
+
+        One runs at a time, so that many of them do not stop the others. Those that need no step do not wait.
+        """
+        steps = query(self.state, **kwargs)
+        try:
+            next(steps)
+            async with self._steps_lock:
+                work = 0
+                while True:
+                    work += next(steps)
+                    if work >= MAX_WORK:
+                        work = 0
+                        await asyncio.sleep(0)
+        except StopIteration as end:
+            result: T = end.value
+            return result
 
     def committed(self, kind: type[T], id: int) -> T | None:
         """Return a room or synced state as it was at the feed's head, or None."""

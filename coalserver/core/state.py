@@ -3,8 +3,10 @@
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from itertools import groupby, repeat
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from coalserver.core.listings import open_lobbies, running_rooms
 from coalserver.core.ports import Counter
 from coalserver.domain.accounts.account import Account, KnownClient, LoginSession
 from coalserver.domain.accounts.oauth import (
@@ -54,7 +56,10 @@ class Index(NamedTuple):
     keys_of: Callable[[Any], tuple[Keys, ...]]
 
 
-#: The indexes of each class. Closed lobbies and rooms are found by id, code and as closed ones only.
+_player_of = attrgetter("player")
+
+#: The indexes of each class. Closed lobbies and rooms are found by id, code and as closed ones only, the others
+#: also in the listings of their games.
 INDEXES: Mapping[type, Index] = {
     Game: Index(
         ("all", "tag", "api_token"),
@@ -166,25 +171,23 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     Lobby: Index(
-        ("code", "open", "host_away", "member", "closed", "room"),
+        ("code", "member", "closed", "closed_in_game", "room"),
         lambda lobby: (
             (lobby.code,),
-            (lobby.game,) if lobby.state is LobbyState.OPEN else (),
-            (lobby.game,) if lobby.state is LobbyState.OPEN and lobby.roster.host_away else (),
-            tuple(lobby.roster),
+            tuple(map(_player_of, lobby.roster.seats)),
             ("",) if lobby.state is not LobbyState.OPEN else (),
+            (lobby.game,) if lobby.state is not LobbyState.OPEN else (),
             (lobby.room,) if lobby.room else (),
         ),
     ),
     Room: Index(
-        ("code", "running", "member", "closed", "ended", "with_authority"),
+        ("code", "member", "closed", "ended", "with_authority"),
         lambda room: (
             (room.code,),
-            (room.game,) if not room.ended else (),
-            () if room.ended else tuple(room.roster),
-            ("",) if room.ended else (),
-            tuple(room.roster) if room.ended else (),
-            ("",) if room.authority and (not room.ended) else (),
+            tuple(map(_player_of, room.roster.seats)) if room.close_reason is None else (),
+            ("",) if room.close_reason is not None else (),
+            tuple(map(_player_of, room.roster.seats)) if room.close_reason is not None else (),
+            ("",) if room.authority and room.close_reason is None else (),
         ),
     ),
     SyncedState: Index((), lambda _: ()),
@@ -289,7 +292,13 @@ class State:
         self._indexes: dict[type, dict[str, dict[Hashable, Ids]]] = {
             kind: {name: {} for name in index.names} for kind, index in INDEXES.items()
         }
-        self._watchers: dict[type, Callable[[Any, Any], None]] = {}
+        #: What lists have of lobbies and rooms, by game.
+        self.open_lobbies = open_lobbies()
+        self.running_rooms = running_rooms()
+        self._watchers: dict[type, Callable[[Any, Any], None]] = {
+            Lobby: self.open_lobbies.update,
+            Room: self.running_rooms.update,
+        }
         #: Digests of the newest log lines, which may not be in the history yet.
         self.recent = RecentDigests()
         #: Ids of screenshots deleted since the start: the history may have been read before.
@@ -301,6 +310,7 @@ class State:
         """Add entities that are not there yet, as `set` does."""
         table, keys_of = self.entities[kind], INDEXES[kind].keys_of
         indexes = tuple(self._indexes[kind].values())
+        watcher = self._watchers.get(kind)
         for value in values:
             id = value.id
             table[id] = value
@@ -309,9 +319,14 @@ class State:
                     ids = index.setdefault(key, id)
                     if ids is not id:
                         _update_index(index, id, (), keys)
+            if watcher is not None:
+                watcher(None, value)
 
     def watch(self, kind: type[T], watcher: Callable[[T | None, T | None], None]) -> None:
-        """Call a function at every change of a class, with the entity before and after it, or None."""
+        """Call a function at every change of a class, with the entity before and after it, or None.
+
+        Lobbies and rooms are watched by their listings.
+        """
         self._watchers[kind] = watcher
 
     def get(self, kind: type[T], id: int) -> T | None:

@@ -26,7 +26,7 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
     cursor = ctx.core.feed.head
     cards, total = [], 0
     for game in ctx.core.query(listed_games):
-        rooms, count = ctx.core.query(open_lobbies, game=game.tag, limit=MAX_ROOMS)
+        rooms, count = await ctx.core.query_in_steps(open_lobbies, game=game.tag, limit=MAX_ROOMS)
         # Full rooms cannot be joined. Those beyond the shown ones are counted as open.
         total += count - sum(room.roster.full for room in rooms)
         cards.append(

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 from coalserver.core.commands.accounts import create_guest
@@ -12,6 +12,7 @@ from coalserver.core.commands.players import register_player
 from coalserver.core.commands.rooms import join_room, open_room, start_lobby
 from coalserver.core.ports import Entry, Topic
 from coalserver.core.state import INDEXES, State
+from coalserver.core.steps import complete
 from coalserver.core.unit_of_work import CoreContext, Limits, UnitOfWork
 from coalserver.domain.play.game import Rules
 from coalserver.domain.play.lobby import Lobby
@@ -62,8 +63,10 @@ class Table:
         self.state.recent.add(new_line.digest for new_line in uow.lines)
         return result
 
-    def query(self, query: Callable[..., T], /, **kwargs: Any) -> T:
-        return query(self.state, **kwargs)
+    def query(self, query: Callable[..., Any], /, **kwargs: Any) -> Any:
+        """Return the result of a query, also of one in steps."""
+        result = query(self.state, **kwargs)
+        return complete(result) if isinstance(result, Generator) else result
 
     def all_entities(self) -> dict[type, list[Any]]:
         """Return all entities by class."""

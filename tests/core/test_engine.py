@@ -12,6 +12,7 @@ from coalserver.core.commands.join_requests import answer_join_request, request_
 from coalserver.core.commands.lobbies import join_lobby, open_lobby, set_ready
 from coalserver.core.engine import Core, IdempotencyKey
 from coalserver.core.queries.lobbies import get_lobby
+from coalserver.core.steps import MAX_WORK
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.idempotency import IdempotencyRecord
 from coalserver.domain.play.lobby import Lobby
@@ -222,3 +223,60 @@ async def test_silent_player_with_a_new_seat_expires(core, clock):
         core.presence.unwatch(player)
     await core.execute(answer_join_request, code=request.code, by=ann.id, approve=True)
     assert core.presence.expire(clock.now, 60) == [bob.id]
+
+
+# Queries in steps
+
+
+def counting(state, *, steps, work, log, name=""):
+    for number in range(steps):
+        yield work if number else 0
+        log.append(name)
+    return name
+
+
+async def other_requests(turns):
+    while True:
+        turns.append(None)
+        await asyncio.sleep(0)
+
+
+async def test_query_in_steps_lets_other_requests_run_after_some_work(core):
+    turns, log = [], []
+    others = asyncio.create_task(other_requests(turns))
+    work = MAX_WORK // 2
+    query = core.query_in_steps(counting, steps=41, work=work, log=log, name="result")
+    assert await query == "result"
+    others.cancel()
+    assert len(turns) >= 20
+
+
+async def test_queries_in_steps_run_one_at_a_time(core):
+    log = []
+    queries = [
+        core.query_in_steps(counting, steps=5, work=MAX_WORK, log=log, name=name) for name in "abc"
+    ]
+    assert await asyncio.gather(*queries) == ["a", "b", "c"]
+    assert "".join(log) == "aaaaabbbbbccccc"
+
+
+async def test_query_without_a_step_does_not_wait_for_others(core):
+    log = []
+    long = asyncio.create_task(
+        core.query_in_steps(counting, steps=50, work=MAX_WORK, log=log, name="long")
+    )
+    await asyncio.sleep(0)
+    assert await core.query_in_steps(counting, steps=0, work=0, log=log, name="plain") == "plain"
+    assert not long.done()
+    await long
+
+
+async def test_cancelled_query_in_steps_lets_the_next_one_run(core):
+    log = []
+    first = asyncio.create_task(
+        core.query_in_steps(counting, steps=50, work=MAX_WORK, log=log, name="first")
+    )
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await core.query_in_steps(counting, steps=3, work=1, log=log, name="next") == "next"
+    assert first.cancelled()

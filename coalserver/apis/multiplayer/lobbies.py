@@ -52,7 +52,9 @@ STARTED_NAME_PREFIX = "Game from Matchmaking "
 async def list_lobbies(ctx: RequestContext) -> web.StreamResponse:
     """Return the open lobbies with a free seat, newest first."""
     params = load_params(ctx, LIST.schema)
-    found, _ = ctx.core.query(open_lobbies, game=ctx.caller.get_game().tag, full=False, **params)
+    found, _ = await ctx.core.query_in_steps(
+        open_lobbies, game=ctx.caller.get_game().tag, full=False, **params
+    )
     return success(ctx, {"lobbies": [_render_lobby(ctx, lobby) for lobby in found]})
 
 

@@ -65,7 +65,8 @@ async def create(ctx: RequestContext) -> web.StreamResponse:
 async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
     """Return the rooms with a free seat: most players first, then by name; last those whose host is away."""
     params = load_params(ctx, LIST.schema)
-    found = ctx.core.query(joinable_rooms, game=ctx.caller.get_game().tag, **params)
+    game = ctx.caller.get_game().tag
+    found = await ctx.core.query_in_steps(joinable_rooms, game=game, **params)
     return success(ctx, {"rooms": [_render_room(ctx, room) for room in found]})
 
 

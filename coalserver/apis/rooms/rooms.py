@@ -151,7 +151,7 @@ async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
     cursor = ctx.core.feed.head
     limit, offset = page_params(ctx)
     active = boolean_param(ctx, "active")
-    found, total = ctx.core.query(
+    found, total = await ctx.core.query_in_steps(
         open_lobbies,
         game=game.tag,
         limit=limit,

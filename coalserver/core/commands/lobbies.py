@@ -161,18 +161,13 @@ def quick_join(
     second value is True for a new lobby. Emits and raises what `join_lobby` or `open_lobby` does.
     """
     check_can_play(uow, get_game(uow, game), get_player(uow, player_id))
-    best: Lobby | None = None
-    for lobby in uow.find(Lobby, "open", game):
-        if player_id in lobby.roster:
-            return lobby, False
-        if lobby.roster.full or lobby.password or lobby.requires_approval:
-            continue
-        if lobby.roster.host_away:
-            continue
-        if best is None or len(lobby.roster) > len(best.roster):
-            best = lobby
-    if best is not None:
-        return add_member(uow, best, player_id), False
+    seated = [lobby for lobby in uow.find(Lobby, "member", player_id) if lobby.game == game]
+    in_open = [lobby for lobby in seated if lobby.open]
+    if in_open:
+        return min(in_open, key=lambda lobby: lobby.id), False
+    ranked = uow.state.open_lobbies.of(game).ranked
+    if ranked:
+        return add_member(uow, get_lobby(uow, ranked[0][-1]), player_id), False
     return open_lobby(uow, game=game, player_id=player_id, name=name, options=options), True
 
 

@@ -1,7 +1,11 @@
 """Queries for administrators: all lobbies, rooms and bans, account search, the audit log."""
 
+from collections.abc import Mapping
 from heapq import nlargest
+from itertools import islice
+from typing import cast
 
+from coalserver.core.listings import G, Listings
 from coalserver.core.state import Reader, State
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditEntry
@@ -11,16 +15,22 @@ from coalserver.domain.play.player import Ban
 from coalserver.domain.play.room import Room
 
 
-def all_open_lobbies(reader: Reader, *, limit: int) -> tuple[list[Lobby], int]:
+def all_open_lobbies(state: State, *, limit: int) -> tuple[list[Lobby], int]:
     """Return the newest open lobbies of all games, and the number of all open lobbies."""
-    found = [lobby for tag in _tags(reader) for lobby in reader.find(Lobby, "open", tag)]
-    return nlargest(limit, found, key=lambda lobby: lobby.id), len(found)
+    return _newest_of_all_games(state, state.open_lobbies, state.table(Lobby), limit)
 
 
-def all_running_rooms(reader: Reader, *, limit: int) -> tuple[list[Room], int]:
+def all_running_rooms(state: State, *, limit: int) -> tuple[list[Room], int]:
     """Return the newest running rooms of all games, and the number of all running rooms."""
-    found = [room for tag in _tags(reader) for room in reader.find(Room, "running", tag)]
-    return nlargest(limit, found, key=lambda room: room.id), len(found)
+    return _newest_of_all_games(state, state.running_rooms, state.table(Room), limit)
+
+
+def _newest_of_all_games(
+    reader: Reader, listings: Listings[G], groups: Mapping[int, G], limit: int
+) -> tuple[list[G], int]:
+    of_games = [listings.of(game.tag) for game in reader.find(Game, "all", "")]
+    newest = nlargest(limit, (id for listing in of_games for id in listing.newest(limit)))
+    return [groups[id] for id in newest], sum(listing.count() for listing in of_games)
 
 
 def active_bans(state: State, *, now: float, limit: int, offset: int = 0) -> tuple[list[Ban], int]:
@@ -57,13 +67,9 @@ def list_audit_entries(
     state: State, *, limit: int, offset: int = 0
 ) -> tuple[list[AuditEntry], int]:
     """Return a page of the audit log, newest entry first, and the number of all entries."""
-    entries = list(state.all(AuditEntry))
-    return entries[::-1][offset : offset + limit], len(entries)
+    newest_first = reversed(cast(dict[int, AuditEntry], state.table(AuditEntry)).values())
+    return list(islice(newest_first, offset, offset + limit)), state.count(AuditEntry)
 
 
 def _names(account: Account) -> tuple[str, ...]:
     return (account.email, account.nickname, *account.usernames)
-
-
-def _tags(reader: Reader) -> list[str]:
-    return [game.tag for game in reader.find(Game, "all", "")]

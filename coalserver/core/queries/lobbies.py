@@ -1,11 +1,12 @@
 """Queries about lobbies and requests to join them."""
 
-import json
 from collections.abc import Mapping
 from itertools import islice
 from typing import cast
 
+from coalserver.core.listings import BYTES_PER_WORK, OptionFilter, select_flags
 from coalserver.core.state import Reader, State
+from coalserver.core.steps import Steps
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby
@@ -51,40 +52,65 @@ def open_lobbies(
     full: bool | None = None,
     active: bool = True,
     options: Mapping[str, str] | None = None,
-) -> tuple[list[Lobby], int]:
+) -> Steps[tuple[list[Lobby], int]]:
     """Return a page of a game's lobbies, newest first, and the number of those that match.
 
-    Open lobbies whose host is away come last.
+    Open lobbies whose host is away come last. A list without a search for names or options takes no step.
 
     `active` False lists closed lobbies that are still kept. An option matches when its JSON, or the
-    text itself for a string, equals the text given for its name.
+    text itself for a string, equals the text given for its name. A lobby that closes meanwhile is left out of the
+    page, one that opens is not found.
     """
-    if active and not search and private is None and full is None and not options:
-        ids = state.ids(Lobby, "open", game)
-        newest_first = reversed(cast(dict[int, None], ids))
-        away = set(state.ids(Lobby, "host_away", game))
-        if away:
-            everything = list(newest_first)
-            newest_first = iter(sorted(everything, key=away.__contains__))
-        newest = islice(newest_first, offset, offset + limit)
-        table = state.table(Lobby)
-        return [table[id] for id in newest], len(ids)
-    wanted = search.casefold()
-    pool = (
-        state.find(Lobby, "open", game)
-        if active
-        else [lobby for lobby in state.find(Lobby, "closed", "") if lobby.game == game]
-    )
-    found = [
-        lobby
-        for lobby in reversed(pool)
-        if wanted in lobby.name.casefold()
-        and (private is None or bool(lobby.password) is private)
-        and (full is None or lobby.roster.full is full)
-        and (not options or _has_options(lobby, options))
-    ]
-    if active:
-        found.sort(key=lambda lobby: lobby.roster.host_away)
+    table, wanted = state.table(Lobby), search.casefold()
+    option_filter = OptionFilter(options) if options else None
+    if not active:
+        return (
+            yield from _closed_lobbies(
+                state, game, limit, offset, wanted, private, full, option_filter
+            )
+        )
+    listing, flags = state.open_lobbies.of(game), select_flags(full=full, private=private)
+    if not wanted and option_filter is None:
+        page = listing.present_first(limit, offset, flags)
+        return [table[id] for id in page], listing.count(flags)
+    found = yield from listing.search(table, flags, wanted, option_filter, keep=offset + limit)
+    page = found.ids[offset : offset + limit]
+    return [lobby for id in page if (lobby := table.get(id)) and lobby.open], found.count
+
+
+def _closed_lobbies(
+    state: State,
+    game: str,
+    limit: int,
+    offset: int,
+    wanted: str,
+    private: bool | None,
+    full: bool | None,
+    options: OptionFilter | None,
+) -> Steps[tuple[list[Lobby], int]]:
+    """Return a page of a game's closed lobbies, those that closed last first, and their number."""
+    table, ids = state.table(Lobby), state.ids(Lobby, "closed_in_game", game)
+    newest_first = reversed(cast(dict[int, None], ids))
+    if not wanted and private is None and full is None and options is None:
+        return [table[id] for id in islice(newest_first, offset, offset + limit)], len(ids)
+    candidates = list(newest_first)
+    found: list[Lobby] = []
+    for id in candidates:
+        lobby = table.get(id)
+        # Of a lobby that is deleted meanwhile nothing is left to show.
+        if lobby is None:
+            continue
+        yield 1
+        if (
+            wanted in lobby.name.casefold()
+            and (private is None or bool(lobby.password) is private)
+            and (full is None or lobby.roster.full is full)
+        ):
+            if options is not None:
+                yield len(lobby.options) // BYTES_PER_WORK
+                if not options.matches(lobby.options):
+                    continue
+            found.append(lobby)
     return found[offset : offset + limit], len(found)
 
 
@@ -105,18 +131,3 @@ def join_requests_to_lobby(reader: Reader, *, lobby: int) -> list[JoinRequest]:
 def join_requests_of_player(reader: Reader, *, player: int) -> list[JoinRequest]:
     """Return a player's pending join requests, newest first."""
     return reader.find(JoinRequest, "player", player)[::-1]
-
-
-def _has_options(lobby: Lobby, wanted: Mapping[str, str]) -> bool:
-    options = json.loads(lobby.options)
-    if not isinstance(options, dict):
-        return False
-    return all(
-        name in options and _option_equals(options[name], text) for name, text in wanted.items()
-    )
-
-
-def _option_equals(value: object, text: str) -> bool:
-    if isinstance(value, str):
-        return value == text
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False) == text

@@ -3,13 +3,18 @@
 from collections.abc import Iterator
 from heapq import nsmallest
 
+from coalserver.core.listings import room_rank, select_flags
 from coalserver.core.state import Reader, State
+from coalserver.core.steps import Steps
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action, ActionStatus
 from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.player import Player, Removal
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster
+
+#: Rooms that a search sorts; of more that match, the first ones are looked for in the order of all rooms.
+MAX_SORTED = 1000
 
 
 def get_room(reader: Reader, id: int, game: str | None = None) -> Room:
@@ -79,38 +84,51 @@ def past_and_present_rooms(
     if active is not False:
         found += reader.find(Room, "member", player)
     if active is not True:
-        found += [room for room in reader.find(Room, "closed", "") if player in room.roster]
+        found += reader.find(Room, "ended", player)
     mine = sorted((room for room in found if room.game == game), key=lambda room: -room.id)
     return mine[offset : offset + limit], len(mine)
 
 
-def open_rooms(reader: Reader, *, game: str, limit: int, offset: int) -> tuple[list[Room], int]:
+def open_rooms(state: State, *, game: str, limit: int, offset: int) -> tuple[list[Room], int]:
     """Return a page of a game's running rooms with a free seat, newest first, and their number.
 
     Rooms whose host is away come last.
     """
-    running = reader.find(Room, "running", game)
-    found = [room for room in reversed(running) if not room.full]
-    found.sort(key=lambda room: room.roster.host_away)
-    return found[offset : offset + limit], len(found)
+    listing, flags, table = (
+        state.running_rooms.of(game),
+        select_flags(full=False),
+        state.table(Room),
+    )
+    page = listing.present_first(limit, offset, flags)
+    return [table[id] for id in page], listing.count(flags)
 
 
-def joinable_rooms(reader: Reader, *, game: str, limit: int, search: str = "") -> list[Room]:
+def joinable_rooms(state: State, *, game: str, limit: int, search: str = "") -> Steps[list[Room]]:
     """Return a game's running rooms with a free seat: most members first, then by name.
 
-    Rooms whose host is away come last.
+    Rooms whose host is away come last. A list without a search takes no step. A room that ends or fills up
+    meanwhile may be left out.
     """
+    table, listing = state.table(Room), state.running_rooms.of(game)
+    if not search:
+        return [table[rank[-1]] for rank in listing.ranked[:limit]]
     wanted = search.casefold()
-    found = (
-        room
-        for room in reader.find(Room, "running", game)
-        if not room.full and wanted in room.name.casefold()
-    )
-    return nsmallest(limit, found, key=_joinable_order)
-
-
-def _joinable_order(room: Room) -> tuple[bool, int, str, int]:
-    return room.roster.host_away, -len(room.roster), room.name, room.id
+    found = yield from listing.search(table, select_flags(full=False), wanted, keep=MAX_SORTED)
+    if found.count <= MAX_SORTED:
+        matching = (table.get(id) for id in found.ids)
+        joinable = (room for room in matching if room and room.open and not room.full)
+        return nsmallest(limit, joinable, key=room_rank)
+    # So many match that the first ones are soon found in their order.
+    rooms: list[Room] = []
+    for rank in list(listing.ranked):
+        yield 1
+        if wanted in rank[2].casefold():
+            room = table.get(rank[-1])
+            if room is not None and room.open and not room.full:
+                rooms.append(room)
+                if len(rooms) >= limit:
+                    break
+    return rooms
 
 
 def rosters(state: State) -> Iterator[Roster]:

@@ -1,0 +1,25 @@
+"""Queries in steps: those over many entities, which yield so that other requests run in between.
+
+Such a query is a generator. It yields the work of each step, in microseconds or so, and returns its result. What it
+reads between two steps may change: it says what it promises then.
+"""
+
+from collections.abc import Generator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+Steps = Generator[int, None, T]
+
+#: Work after which other requests run. A step does at most about half of it.
+MAX_WORK = 1000
+
+
+def complete(steps: Steps[T]) -> T:
+    """Run all steps at once and return the result: for programs without other requests, and for tests."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
