@@ -59,6 +59,12 @@ class ConnectionServer(web.Server):
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
 
+    def release(self, network: str) -> None:
+        """Count one connection less of a network."""
+        self.held[network] -= 1
+        if self.held[network] <= 0:
+            del self.held[network]
+
     def find_refusal(self, network: str) -> str:
         """Return why a connection that was just accepted is refused, for the log; empty if it is not."""
         if len(self.connections) > self.max_connections:
@@ -233,10 +239,12 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         server = self._manager
         if self._network and isinstance(server, ConnectionServer):
-            server.held[self._network] -= 1
-            if server.held[self._network] <= 0:
-                del server.held[self._network]
+            server.release(self._network)
         super().connection_lost(exc)
+
+    def holds_one_request(self) -> bool:
+        """Return whether all that was read is one whole GET request, which is in progress; False if not known."""
+        return False
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """Close the connection after its current request; without one at once.

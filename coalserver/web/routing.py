@@ -18,6 +18,7 @@ from coalserver.web.endpoint import endpoint
 from coalserver.web.expectations import ignore_expectation, send_continue
 from coalserver.web.responses import header_value, with_header_lines
 from coalserver.web.slow_bodies import SlowBodies
+from coalserver.web.streaming.held_connections import can_let_go
 from coalserver.web.streaming.refusals import wants_websocket
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -36,6 +37,7 @@ def mount(app: web.Application, app_context: AppContext, apis: Sequence[Api]) ->
 
     Raises ValueError if two routes have the same method and path.
     """
+    can_let_go()
     paths = _routes_by_path(apis)
     for path in sorted(paths, key=_resolution_order):
         _add_path(app, app_context, path, paths[path])

@@ -23,8 +23,8 @@ from coalserver.web.body import load_body, parse_json
 from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import result_ids
 from coalserver.web.responses import json_response
-from coalserver.web.streaming.duplex import run_duplex
-from coalserver.web.streaming.event_stream import close_socket, ws_frame
+from coalserver.web.streaming.duplex import close_socket, run_duplex
+from coalserver.web.streaming.event_stream import ws_frame
 from coalserver.web.streaming.refusals import refuse_websocket
 from coalserver.web.streaming.subscriptions import Subscription, read
 from coalserver.web.streaming.websocket import FeedSocket

@@ -13,7 +13,6 @@ from coalserver.domain.play.room import Room
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
-from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.websocket import WebSocketConnection
 from coalserver.web.throttling import UseLimit
 
@@ -69,29 +68,26 @@ async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
 async def open_socket(ctx: RequestContext) -> web.StreamResponse:
     """Open a WebSocket and relay until it closes. An invalid token closes it with a reason."""
     connection = WebSocketConnection(MAX_MESSAGE_BYTES)
-    await connection.open(ctx.request)
+    connection.accept(ctx.request)
     relay, secret = ctx.app.per_process(Relay), token_param(ctx)
     realtime_token = relay.tokens.use(secret)
-    if realtime_token is not None:
-        await run_member(ctx, relay.add_member(realtime_token, client_type_param(ctx), connection))
-    else:
-        connection.close(*(_close_reason(relay, secret)))
-    await connection.wait_closed()
-    return AlreadySent(keep_alive=False)
+    if realtime_token is None:
+        connection.end(*_close_reason(relay, secret))
+        return await connection.receive_messages(ctx.request)
+    member = relay.add_member(realtime_token, client_type_param(ctx), connection)
+    return await run_member(ctx, member)
 
 
-async def run_member(ctx: RequestContext, member: Member) -> None:
+async def run_member(ctx: RequestContext, member: Member) -> web.StreamResponse:
     """Relay for a member until its connection ends. The player is online for as long."""
     ctx.caller = Caller(player_id=member.player)
-    ctx.core.presence.hold(member.player)
     try:
         member.send(render_connected(ctx, member))
         await record_activity(ctx)
-        member.socket.set_handler(member)
-        code, reason = await member.socket.ended
-    finally:
-        ctx.core.release_connection(member.player)
+        return await member.socket.receive_messages(ctx.request)
+    except BaseException:
         member.close(WSCloseCode.GOING_AWAY, "")
+        raise
 
 
 def render_connected(ctx: RequestContext, member: Member) -> bytes:

@@ -120,19 +120,25 @@ class Member:
         self._rendered_sender = ("", False, b"")
         self._cursor = core.feed.head
         self._timer = relay.timers.add(self, PING_SECONDS)
+        core.presence.hold(self.player)
+        socket.handler = self
         self._add_waiter()
 
     def close(self, code: int, reason: str, *, at_once: bool = False) -> None:
         """Stop relaying to and from the member and close the socket with a reason."""
+        self.socket.end(code, reason, at_once=at_once)
+
+    def ended(self) -> None:
+        """Release everything, since the socket ends. The player counts as active until now."""
         self._relay.remove_member(self)
         self._core.feed.unsubscribe(self._topics, self)
         self._relay.timers.cancel(self, self._timer)
         self._send_buffer.flush()
-        self.socket.close(code, reason, at_once=at_once)
+        self._core.release_connection(self.player)
 
     def wake(self) -> None:
         """Close the connection if an event of the player or the room has ended the membership."""
-        if self.socket.ended.done():
+        if self.socket.code:
             return
         if self._core.feed.closed:
             return self.close(*STOPPING)
@@ -166,7 +172,7 @@ class Member:
 
     def expire(self) -> None:
         """Send a ping after PING_SECONDS without a sign of life, and close after IDLE_SECONDS."""
-        if self.socket.ended.done():
+        if self.socket.code:
             return
         silent_seconds = self._clock() - self._last_sign_at
         if silent_seconds >= IDLE_SECONDS:

@@ -22,8 +22,6 @@ class BroadcastMember(Protocol):
     """A stream in a group. It may also be woken by its own topics, then leave or advance on its own."""
 
     cursor: int
-    #: Seconds in which nothing was written.
-    idle_seconds: int
 
     def wake(self) -> None: ...
 
@@ -37,7 +35,7 @@ class BroadcastGroup:
     """
 
     __slots__ = (
-        "_app", "_feed", "_api_name", "_subscription", "_encode_frame",
+        "written_at", "_app", "_feed", "_api_name", "_subscription", "_encode_frame",
         "_members", "_cursor", "_cached_at", "_cached", "__weakref__",
     )  # fmt: skip
 
@@ -49,6 +47,8 @@ class BroadcastGroup:
         self._api_name = api_name
         self._subscription = subscription
         self._encode_frame = encode_frame
+        #: Time of the loop when the group last wrote to its members.
+        self.written_at = 0.0
         self._members: dict[BroadcastMember, asyncio.WriteTransport] = {}
         #: Every member has received the entries up to here; some have received more.
         self._cursor = -1
@@ -97,6 +97,8 @@ class BroadcastGroup:
 
     def _send(self, payload: bytes, upto: int) -> None:
         stalled = []
+        if payload:
+            self.written_at = asyncio.get_running_loop().time()
         for member, transport in self._members.items():
             if member.cursor >= upto:
                 continue
@@ -105,7 +107,6 @@ class BroadcastGroup:
                 continue
             member.cursor = upto
             if payload:
-                member.idle_seconds = 0
                 transport.write(payload)
         self._wake_each(stalled)
 

@@ -9,9 +9,11 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError
 from coalserver.web.context import RequestContext
+from coalserver.web.endpoint import record_activity
 from coalserver.web.streaming.broadcast import FrameEncoder
-from coalserver.web.streaming.event_stream import EventStream, hold_socket_open
+from coalserver.web.streaming.event_stream import EventStream, StreamForm
 from coalserver.web.streaming.subscriptions import Subscribe, Subscription
+from coalserver.web.streaming.websocket import CLOSING_SECONDS, close_reason
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ class DuplexStream(EventStream):
 
     def wake(self) -> None:
         super().wake()
+        if self.ended:
+            return
         caught_up = self._catching_up is None and not self._stalled_seconds
         if self._subscription.ended and caught_up and self.cursor >= self._feed.head:
             self.close(WSCloseCode.OK)
@@ -56,15 +60,60 @@ async def run_duplex(
 
     Messages are handled one after another: each after the effects of the last one are on disk.
     """
-    stream = DuplexStream(ctx, subscribe, cursor, "duplex", encode_frame)
+    connection = _DuplexConnection(ctx)
+    stream = DuplexStream(ctx, subscribe, cursor, StreamForm("duplex", encode_frame), connection)
     reader = asyncio.create_task(_read(socket, on_message))
     reader.add_done_callback(lambda task: stream.close(_close_code(task)))
     try:
-        await hold_socket_open(ctx, stream, socket)
+        await record_activity(ctx)
+        stream.start()
+        await close_socket(ctx, socket, await connection.ended)
     finally:
+        stream.close(WSCloseCode.OK)
         await asyncio.wait((reader,), timeout=DRAIN_SECONDS)
         reader.cancel()
         await asyncio.wait((reader,))
+
+
+class _DuplexConnection:
+    """The connection of a duplex stream, which stays aiohttp's: messages are awaited."""
+
+    def __init__(self, ctx: RequestContext) -> None:
+        self.transport = ctx.request.transport
+        #: The close code.
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def stream_ended(self, code: int) -> None:
+        if not self.ended.done():
+            self.ended.set_result(code)
+
+
+async def close_socket(
+    ctx: RequestContext, socket: web.WebSocketResponse, code: int, reason: str = ""
+) -> None:
+    """Close a WebSocket within CLOSING_SECONDS, whether its client reads or not."""
+    transport = ctx.request.transport
+    try:
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await socket.close(code=code, message=close_reason(reason))
+            if transport is not None:
+                await _abort_unless_read(transport, CLOSING_SECONDS)
+    except TimeoutError:
+        # A client that reads nothing does not read the close frame either.
+        if transport is not None:
+            transport.abort()
+
+
+async def _abort_unless_read(transport: asyncio.WriteTransport, seconds: float) -> None:
+    """Abort a connection whose client has not read everything after some seconds.
+
+    A regular close would wait for the client as long as the system does.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    while transport.get_write_buffer_size():
+        if asyncio.get_running_loop().time() >= deadline:
+            return transport.abort()
+        await asyncio.sleep(0.05)
 
 
 def _close_code(reader: "asyncio.Task[None]") -> int:

@@ -1,18 +1,21 @@
 """Event streams: server-sent events and WebSockets, and the choice of transport.
 
 A client has no queue: one that reads slowly has an old cursor, and one that reads nothing for half a minute is
-closed with a code that means *resume from your cursor*.
+closed with a code that means *resume from your cursor*. An open stream has no task: the feed, the timers and its
+connection call it.
 """
 
 import asyncio
-import math
 import random
+from dataclasses import dataclass
+from typing import Protocol
 
-from aiohttp import HttpVersion11, WSCloseCode, WSMsgType, web
+from aiohttp import HttpVersion11, WSCloseCode, web
 
 from coalserver.core.ports import Topic
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.context import RequestContext
+from coalserver.web.connections import Connection
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.broadcast import (
@@ -21,6 +24,7 @@ from coalserver.web.streaming.broadcast import (
     BroadcastGroups,
     FrameEncoder,
 )
+from coalserver.web.streaming.held_connections import MAX_BUFFERED_BYTES, HeldConnection
 from coalserver.web.streaming.long_poll import long_poll
 from coalserver.web.streaming.server_sent_events import (
     LAST_CHUNK,
@@ -35,73 +39,120 @@ from coalserver.web.streaming.subscriptions import (
     parse_cursor,
     read,
 )
-from coalserver.web.streaming.websocket import FeedSocket, close_reason, frame
+from coalserver.web.streaming.timers import Handle
+from coalserver.web.streaming.websocket import CheckedSocket, WebSocketConnection, frame
 
 #: Seconds without reading after which a client is closed with TRY_AGAIN.
 STALLED_SECONDS = 30
-#: Seconds for the closing handshake.
+#: Seconds for a client to read what precedes the end of its stream.
 CLOSING_SECONDS = 5
+#: Seconds between two looks at whether it has.
+LOOK_SECONDS = 0.05
 #: Seconds between keep-alive comments on a quiet stream.
 KEEP_ALIVE_SECONDS = 15
 #: Seconds after which an event stream ends, at the latest. What is written to it proves nothing about its reader:
 #: the system of a program that stands still acknowledges it. A live one resumes from its cursor.
 STREAM_SECONDS = 300
+#: Seconds without a byte from a WebSocket's client after which it gets a ping, and for it to answer.
+PING_SECONDS, PONG_SECONDS = 20, 10
+#: Bytes of a message from a WebSocket's client. It is ignored.
+MAX_MESSAGE_BYTES = 4096
 #: Close code for slow clients: resume from your cursor.
 TRY_AGAIN = WSCloseCode.TRY_AGAIN_LATER
 REFUSED = WSCloseCode.POLICY_VIOLATION
 
 
+@dataclass(frozen=True, slots=True)
+class StreamForm:
+    """How entries are written to one kind of transport."""
+
+    name: str
+    encode_frame: FrameEncoder
+
+
+def ws_frame(id: int, payload: bytes) -> bytes:
+    """Return an unmasked text frame (RFC 6455)."""
+    return frame(payload)
+
+
+WS = StreamForm("ws", ws_frame)
+SSE, CHUNKED_SSE = StreamForm("sse", sse_frame), StreamForm("sse chunked", chunked_sse_frame)
+
+
+class StreamConnection(Protocol):
+    """The connection of a stream."""
+
+    #: None once the client has disconnected.
+    transport: asyncio.Transport | None
+
+    def stream_ended(self, code: int) -> None:
+        """End the connection with a close code: the stream writes no more. Called once."""
+
+
 class EventStream:
     """One open stream: reads the entries after its cursor when it is woken, and writes them.
 
-    A stream that has sent everything joins its broadcast group, and waits itself only for its control topic.
+    A stream that has sent everything joins its broadcast group, and waits itself only for its control topic. Its
+    player is online as long as it is open.
     """
+
+    __slots__ = (
+        "cursor", "ended", "_app", "_api_name", "_player", "_connection", "_form", "_feed",
+        "_subscribe", "_waiting_on", "_subscribed_at", "_subscription", "_group", "_catching_up",
+        "_stalled_seconds", "_written_at", "_started",
+    )  # fmt: skip
 
     def __init__(
         self,
         ctx: RequestContext,
         subscribe: Subscribe,
         cursor: int,
-        transport_name: str,
-        encode_frame: FrameEncoder,
+        form: StreamForm,
+        connection: StreamConnection,
     ) -> None:
-        self.ctx = ctx
+        # The context is not kept: it has the request.
         self.cursor = cursor
-        #: The close code, once the stream has ended.
-        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._subscribe = subscribe
+        self.ended = False
+        self._app: AppContext = ctx.app
+        self._api_name = ctx.api.name
+        self._player = ctx.caller.player_id
+        self._connection = connection
+        self._form = form
         self._feed = ctx.core.feed
-        self._transport = ctx.request.transport
+        self._subscribe = subscribe
         #: The topics on which the stream itself waits.
         self._waiting_on: tuple[Topic, ...] = ()
         #: The newest entry when the subscription was evaluated; later ones may change it.
         self._subscribed_at = self._feed.head
-        self._transport_name = transport_name
-        self._encode_frame = encode_frame
-        self._groups = ctx.app.per_process(BroadcastGroups)
         self._subscription = subscribe()
         self._group = self._group_for(self._subscription)
         self._catching_up: asyncio.Task[None] | None = None
         self._stalled_seconds = 0
-        self.idle_seconds = 0
+        self._written_at = 0.0
+        self._started = False
 
     def start(self) -> None:
         """Send what is due and wait for more."""
-        self.ctx.app.timers.watch(self)
+        self._started = True
+        if self._player:
+            self._app.core.presence.hold(self._player)
+        self._written_at = asyncio.get_running_loop().time()
         self.wake()
 
-    def stop(self) -> None:
-        """Release everything that refers to the stream."""
+    def close(self, code: int) -> None:
+        """End the stream and its connection, and release everything that refers to the stream."""
+        if self.ended:
+            return
+        self.ended = True
+        self._leave_group()
         self._feed.unsubscribe(self._waiting_on, self)
-        self.ctx.app.timers.unwatch(self)
+        if self._stalled_seconds:
+            self._app.timers.unwatch(self)
         if self._catching_up is not None:
             self._catching_up.cancel()
-        self.close(WSCloseCode.OK)
-
-    def close(self, code: int) -> None:
-        self._leave_group()
-        if not self.ended.done():
-            self.ended.set_result(code)
+        if self._player and self._started:
+            self._app.core.release_connection(self._player)
+        self._connection.stream_ended(code)
 
     def gap_notice(self) -> bytes | None:
         """Return the first message if events after the cursor are no longer kept, and move the cursor past them."""
@@ -110,10 +161,18 @@ class EventStream:
         self.cursor = max(self.cursor, self._feed.oldest - 1)
         return b'{"type":"lost","floor":%d}' % self._feed.oldest
 
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds in which nothing was written."""
+        now = asyncio.get_running_loop().time()
+        return now - max(self._written_at, self._group.written_at)
+
     def wake(self) -> None:
         """Write everything after the cursor. The stream stays subscribed."""
-        transport, feed = self._transport, self._feed
-        if transport is None or transport.is_closing() or self.ended.done():
+        transport, feed = self._connection.transport, self._feed
+        if self.ended:
+            return None
+        if transport is None or transport.is_closing():
             return self.close(WSCloseCode.GOING_AWAY)
         if feed.closed:
             return self.close(WSCloseCode.SERVICE_RESTART)
@@ -125,10 +184,11 @@ class EventStream:
         while feed.covers(self.cursor, subscription.topics):
             if transport.get_write_buffer_size() > HIGH_WATER_MARK:
                 self._stalled_seconds = 1
+                self._app.timers.watch(self)
                 return self._leave_group()
             payload, upto = self._group.frames_after(self.cursor)
             if payload:
-                self.idle_seconds = 0
+                self._written_at = asyncio.get_running_loop().time()
                 transport.write(payload)
             self.cursor = upto
             if not feed.has_newer(subscription.topics, upto):
@@ -140,19 +200,18 @@ class EventStream:
         self.close(WSCloseCode.INTERNAL_ERROR)
 
     def expire(self) -> None:
-        """Check once a second whether the client is connected and reading."""
-        transport = self._transport
+        """Check once a second whether a client that reads nothing reads again."""
+        transport = self._connection.transport
         if transport is None or transport.is_closing():
             return self.close(WSCloseCode.GOING_AWAY)
-        self.idle_seconds += 1
-        if self._stalled_seconds:
-            if transport.get_write_buffer_size() <= HIGH_WATER_MARK:
-                self._stalled_seconds = 0
-                self.wake()
-            elif self._stalled_seconds >= STALLED_SECONDS:
-                self.close(TRY_AGAIN)
-            else:
-                self._stalled_seconds += 1
+        if transport.get_write_buffer_size() <= HIGH_WATER_MARK:
+            self._stalled_seconds = 0
+            self._app.timers.unwatch(self)
+            self.wake()
+        elif self._stalled_seconds >= STALLED_SECONDS:
+            self.close(TRY_AGAIN)
+        else:
+            self._stalled_seconds += 1
 
     def _current_subscription(self) -> Subscription | None:
         """Return the caller's current subscription; None once the caller has lost access."""
@@ -175,10 +234,8 @@ class EventStream:
         self._subscription, self._group = subscription, group
 
     def _group_for(self, subscription: Subscription) -> BroadcastGroup:
-        api_name = self.ctx.api.name
-        return self._groups.get_or_create(
-            self._transport_name, api_name, subscription, self._encode_frame
-        )
+        groups, form = self._app.per_process(BroadcastGroups), self._form
+        return groups.get_or_create(form.name, self._api_name, subscription, form.encode_frame)
 
     def _wait_for_more(self, transport: asyncio.WriteTransport) -> None:
         """Join the group to wait for more, and wait for the control topic alone."""
@@ -198,7 +255,7 @@ class EventStream:
 
     async def _catch_up(self, transport: asyncio.WriteTransport) -> None:
         """Send entries that are only on disk, no faster than the client reads them."""
-        app, api_name = self.ctx.app, self.ctx.api.name
+        app, api_name, encode_frame = self._app, self._api_name, self._form.encode_frame
         try:
             while not self._feed.covers(self.cursor, self._subscription.topics):
                 subscription = self._current_subscription()
@@ -206,7 +263,7 @@ class EventStream:
                     return self.close(REFUSED)
                 rendered, upto = await read(app, api_name, subscription, self.cursor)
                 for id, payload in rendered:
-                    transport.write(self._encode_frame(id, payload))
+                    transport.write(encode_frame(id, payload))
                 self.cursor = max(self.cursor, upto)
                 waited = 0
                 while transport.get_write_buffer_size() > HIGH_WATER_MARK:
@@ -251,141 +308,198 @@ async def server_sent_events(
     Each frame is a chunk, which many clients wait for before they hand anything to the application, and the connection
     can be used again after the end. HTTP/1.0 has no chunks (RFC 9112, 7.1): there the connection ends with the stream.
     """
-    request = ctx.request
+    request, protocol = ctx.request, ctx.request.protocol
     chunked = request.version >= HttpVersion11
-    transport_name, encode_frame = (
-        ("sse chunked", chunked_sse_frame) if chunked else ("sse", sse_frame)
-    )
-    stream = EventStream(ctx, subscribe, cursor, transport_name, encode_frame)
-    lost = stream.gap_notice()
-    keep_alive = chunked and request.keep_alive
-    head = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
-        b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n%b%b"
-        b"%b: %d\r\n%b\r\n"
-        % (
-            b"Transfer-Encoding: chunked\r\n" if chunked else b"",
-            b"" if keep_alive else b"Connection: close\r\n",
-            CURSOR_HEADER.encode(),
-            stream.cursor,
-            ctx.api.header_lines,
-        )
-    )
-    wrap = chunk if chunked else bytes
-    first = b": open\n\n" if lost is None else b"event: lost\ndata: %b\n\n" % lost
+    connection = SseConnection(ctx.app, chunked, chunked and bool(request.keep_alive))
+    stream = EventStream(ctx, subscribe, cursor, CHUNKED_SSE if chunked else SSE, connection)
+    await record_activity(ctx)
     transport = request.transport
     if transport is None or transport.is_closing():
         raise ConnectionResetError("the client has disconnected")
-    transport.write(head + wrap(first))
-    code = await hold_open(ctx, stream, wrap(b": \n\n"))
-    if code == TRY_AGAIN:
-        transport.abort()
-    elif chunked and not transport.is_closing():
-        transport.write(LAST_CHUNK)
-    await abort_unless_read(transport, CLOSING_SECONDS)
-    return AlreadySent(keep_alive and not transport.is_closing())
+    transport.write(connection.head(ctx, stream))
+    connection.stream = stream
+    only_request = isinstance(protocol, Connection) and protocol.holds_one_request()
+    response = await connection.hold(request, let_go=only_request and request.content.is_eof())
+    return AlreadySent(response.keep_alive and connection.keep_alive)
 
 
-async def abort_unless_read(transport: asyncio.WriteTransport, seconds: float) -> None:
-    """Abort a connection whose client has not read everything after some seconds.
+class SseConnection(HeldConnection):
+    """The connection of an event stream. It ends after STREAM_SECONDS and can then be used for further requests."""
 
-    A regular close would wait for the client as long as the system does.
-    """
-    deadline = asyncio.get_running_loop().time() + seconds
-    while transport.get_write_buffer_size():
-        if asyncio.get_running_loop().time() >= deadline:
+    __slots__ = ("stream", "keep_alive", "_chunked", "_app", "_received", "_ends_at", "_timer")
+
+    def __init__(self, app: AppContext, chunked: bool, keep_alive: bool) -> None:
+        super().__init__()
+        self._app = app
+        self.stream: EventStream | None = None
+        #: Whether the connection can be used again after the stream.
+        self.keep_alive = keep_alive
+        self._chunked = chunked
+        self._received = b""
+        #: Time of the loop when the stream ends, and then when the client must have read the rest.
+        self._ends_at = 0.0
+        self._timer: Handle | None = None
+
+    def head(self, ctx: RequestContext, stream: EventStream) -> bytes:
+        """Return the head of the response, and the first frame."""
+        lost = stream.gap_notice()
+        head = (
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+            b"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n%b%b"
+            b"%b: %d\r\n%b\r\n"
+            % (
+                b"Transfer-Encoding: chunked\r\n" if self._chunked else b"",
+                b"" if self.keep_alive else b"Connection: close\r\n",
+                CURSOR_HEADER.encode(),
+                stream.cursor,
+                ctx.api.header_lines,
+            )
+        )
+        first = b": open\n\n" if lost is None else b"event: lost\ndata: %b\n\n" % lost
+        return head + self._wrap(first)
+
+    def held(self) -> None:
+        # With jitter, so that streams do not all end at once.
+        lifetime = STREAM_SECONDS * random.uniform(0.9, 1.0)
+        self._ends_at = asyncio.get_running_loop().time() + lifetime
+        self._set_timer()
+        if self.stream is not None:
+            self.stream.start()
+
+    def lost(self) -> None:
+        stream = self.stream
+        if stream is not None:
+            stream.close(WSCloseCode.GOING_AWAY)
+
+    def expire(self) -> None:
+        """Write a comment if the stream is idle; end the stream when its time is over."""
+        self._timer = None
+        stream, transport = self.stream, self.transport
+        if stream is None or stream.ended or transport is None:
+            return
+        if asyncio.get_running_loop().time() >= self._ends_at - 1:
+            return stream.close(WSCloseCode.OK)
+        if stream.idle_seconds >= KEEP_ALIVE_SECONDS - 1:
+            transport.write(self._wrap(b": \n\n"))
+        self._set_timer()
+
+    def data_received(self, data: bytes) -> None:
+        """Keep a request that comes behind the stream: responses have the order of requests."""
+        self._received += data
+        if len(self._received) > MAX_BUFFERED_BYTES and self.transport is not None:
+            self.transport.pause_reading()
+
+    def stream_ended(self, code: int) -> None:
+        self.stream, transport = None, self.transport
+        if self._timer is not None:
+            self._app.timers.cancel(self, self._timer)
+        if transport is None:
+            return
+        if code == TRY_AGAIN:
             return transport.abort()
-        await asyncio.sleep(0.05)
+        if self._chunked and not transport.is_closing():
+            transport.write(LAST_CHUNK)
+        self._ends_at = asyncio.get_running_loop().time() + CLOSING_SECONDS
+        self._finish()
+
+    def _finish(self) -> None:
+        """Close the connection or let it be used again, once the client has read everything.
+
+        A regular close would wait for the client as long as the system does.
+        """
+        transport, loop = self.transport, asyncio.get_running_loop()
+        if transport is None:
+            return
+        if transport.get_write_buffer_size():
+            if loop.time() >= self._ends_at:
+                return transport.abort()
+            loop.call_later(LOOK_SECONDS, self._finish)
+        elif self.keep_alive and not self.stopping and not transport.is_closing():
+            self.give_back(self._received)
+        else:
+            transport.close()
+
+    def _wrap(self, raw: bytes) -> bytes:
+        return chunk(raw) if self._chunked else raw
+
+    def _set_timer(self) -> None:
+        remaining = self._ends_at - asyncio.get_running_loop().time()
+        self._timer = self._app.timers.add(self, min(KEEP_ALIVE_SECONDS, max(remaining, 0)))
 
 
 async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> web.StreamResponse:
     """Serve a WebSocket: first the cursor, then one message per entry. The client's messages are ignored."""
-    stream = EventStream(ctx, subscribe, cursor, "ws", ws_frame)
-    socket = FeedSocket(max_message_bytes=4096)
-    if not socket.can_prepare(ctx.request):
+    connection = FeedConnection(ctx.app)
+    stream = EventStream(ctx, subscribe, cursor, WS, connection)
+    if not CheckedSocket().can_prepare(ctx.request):
         raise DomainError(
             ErrorCode.INVALID_REQUEST, fields={"Upgrade": ["Not a WebSocket handshake."]}
         )
-    await socket.prepare(ctx.request)
-    hello = b'{"type":"hello","cursor":%d}' % cursor
-    await socket.send_str(hello.decode())
+    await record_activity(ctx)
+    connection.accept(ctx.request)
+    connection.write(frame(b'{"type":"hello","cursor":%d}' % cursor))
     lost = stream.gap_notice()
     if lost is not None:
-        await socket.send_str(lost.decode())
-    reader = asyncio.create_task(_drain(socket))
-    reader.add_done_callback(lambda task: stream.close(WSCloseCode.OK))
-    try:
-        await hold_socket_open(ctx, stream, socket)
-    finally:
-        reader.cancel()
-    return socket
+        connection.write(frame(lost))
+    connection.stream = stream
+    return await connection.receive_messages(ctx.request)
 
 
-async def hold_socket_open(
-    ctx: RequestContext, stream: EventStream, socket: web.WebSocketResponse
-) -> None:
-    """Keep the stream of a WebSocket open until it ends, then close the WebSocket."""
-    code = await hold_open(ctx, stream, None)
-    await close_socket(ctx, socket, code)
+class FeedConnection(WebSocketConnection):
+    """The WebSocket of an event stream: it sends pings, and ignores its client's messages."""
 
+    __slots__ = ("stream", "_app", "_heard_at", "_pinged", "_timer")
 
-async def close_socket(
-    ctx: RequestContext, socket: web.WebSocketResponse, code: int, reason: str = ""
-) -> None:
-    """Close a WebSocket within CLOSING_SECONDS, whether its client reads or not."""
-    transport = ctx.request.transport
-    try:
-        async with asyncio.timeout(CLOSING_SECONDS):
-            await socket.close(code=code, message=close_reason(reason))
-            if transport is not None:
-                await abort_unless_read(transport, CLOSING_SECONDS)
-    except TimeoutError:
-        # A client that reads nothing does not read the close frame either.
-        if transport is not None:
-            transport.abort()
+    echoes_code = False
 
+    def __init__(self, app: AppContext) -> None:
+        super().__init__(MAX_MESSAGE_BYTES)
+        self.stream: EventStream | None = None
+        self._app = app
+        #: Time of the loop when the last bytes came.
+        self._heard_at = 0.0
+        #: Whether a ping has been sent since.
+        self._pinged = False
+        self._timer: Handle | None = None
 
-async def hold_open(ctx: RequestContext, stream: EventStream, keep_alive: bytes | None) -> int:
-    """Keep a stream open until it ends; return its close code. Its player is online meanwhile.
+    def held(self) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        self._timer = self._app.timers.add(self, PING_SECONDS)
+        if self.stream is not None:
+            self.stream.start()
 
-    `keep_alive` is what an event stream writes while it is idle; such a stream ends after STREAM_SECONDS.
-    """
-    player = ctx.caller.player_id
-    # With jitter, so that streams do not all end at once.
-    lifetime = STREAM_SECONDS * random.uniform(0.9, 1.0) if keep_alive else math.inf
-    ends_at = asyncio.get_running_loop().time() + lifetime
-    if player:
-        ctx.core.presence.hold(player)
-        await record_activity(ctx)
-    stream.start()
-    try:
-        while not stream.ended.done():
-            remaining = ends_at - asyncio.get_running_loop().time()
-            if remaining <= 0:
-                stream.close(WSCloseCode.OK)
-                break
-            await asyncio.wait((stream.ended,), timeout=min(KEEP_ALIVE_SECONDS, remaining))
-            transport = ctx.request.transport
-            if (
-                keep_alive
-                and stream.idle_seconds >= KEEP_ALIVE_SECONDS - 1
-                and transport is not None
-            ):
-                transport.write(keep_alive)
-        return stream.ended.result()
-    finally:
-        stream.stop()
-        if player:
-            ctx.core.release_connection(player)
+    def data_received(self, data: bytes) -> None:
+        self._heard_at = asyncio.get_running_loop().time()
+        self._pinged = False
+        super().data_received(data)
 
-
-def ws_frame(id: int, payload: bytes) -> bytes:
-    """Return an unmasked text frame (RFC 6455)."""
-    return frame(payload)
-
-
-async def _drain(socket: web.WebSocketResponse) -> None:
-    """Read messages so that aiohttp answers pings and notices the close."""
-    async for message in socket:
-        if message.type is WSMsgType.ERROR:
+    def expire(self) -> None:
+        """Send a ping to a client of which nothing has come; close the connection if it has not answered one."""
+        self._timer = None
+        transport = self.transport
+        if transport is None or self.code:
             return
+        if self._pinged:
+            self.drop()
+            return self.end(WSCloseCode.ABNORMAL_CLOSURE)
+        remaining = self._heard_at + PING_SECONDS - asyncio.get_running_loop().time()
+        if remaining < 1:
+            self._pinged = True
+            self.ping()
+            remaining = PONG_SECONDS
+        self._timer = self._app.timers.add(self, remaining)
+
+    def fail(self, code: int, reason: str) -> None:
+        self.end(code)
+
+    def end(self, code: int, reason: str = "", *, at_once: bool = False) -> None:
+        super().end(code, reason, at_once=at_once)
+        if self._timer is not None:
+            self._app.timers.cancel(self, self._timer)
+            self._timer = None
+        stream, self.stream = self.stream, None
+        if stream is not None:
+            stream.close(code)
+
+    def stream_ended(self, code: int) -> None:
+        self.end(code)

@@ -75,6 +75,9 @@ class ParkingProtocol(Connection):
 
     # Reading.
 
+    def holds_one_request(self) -> bool:
+        return bool(self._raw) and self._request_count - self._finished_count == 1
+
     def data_received(self, data: bytes) -> None:
         way = self._way
         if way == READY:

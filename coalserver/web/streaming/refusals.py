@@ -7,7 +7,6 @@ close code 4000 + status with the error code as reason.
 import orjson
 from aiohttp import web
 
-from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.websocket import CheckedSocket, WebSocketConnection, frame
 
 #: Added to an HTTP status to form a close code; 4000 to 4999 are for applications (RFC 6455, 7.4.2).
@@ -34,10 +33,9 @@ async def refuse_websocket(
     if not CheckedSocket().can_prepare(request):
         return response
     connection = WebSocketConnection(MAX_MESSAGE_BYTES)
-    await connection.open(request)
+    connection.accept(request)
     if with_message:
         message = {"type": "refused", "status": response.status, "error": error_code}
         connection.write(frame(orjson.dumps(message)))
-    connection.close(CLOSE_CODE_OFFSET + response.status, error_code)
-    await connection.wait_closed()
-    return AlreadySent(keep_alive=False)
+    connection.end(CLOSE_CODE_OFFSET + response.status, error_code)
+    return await connection.receive_messages(request)

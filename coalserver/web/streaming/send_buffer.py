@@ -111,7 +111,7 @@ class SendBuffer:
     def expire(self) -> None:
         """Check once a second whether the client has caught up."""
         since = self._unread_since
-        if since is not None and self._socket.unread and not self._socket.ended.done():
+        if since is not None and self._socket.unread and not self._socket.code:
             if self._scheduler.clock() - since >= STALLED_SECONDS:
                 self._owner.stalled()
             return

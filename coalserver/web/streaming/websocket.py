@@ -1,8 +1,8 @@
 """WebSockets that handle a message while it is parsed and are written to without waiting.
 
-aiohttp's own class costs a queue, a future and an iteration of the event loop per message, and each write waits for a
-slow client. Here the parser passes a message on at once. Code that writes to many clients checks `unread` before it
-writes more.
+aiohttp's own class costs a queue, a future and an iteration of the event loop per message, a task for each socket, and
+each write waits for a slow client. Here the parser passes a message on at once, and an idle socket has neither a task
+nor a parser. Code that writes to many clients checks `unread` before it writes more.
 
 This relies on private members of aiohttp: `WebSocketResponse._post_start`, `_handshake`, `_close_transport`, `_reader`,
 `_parser`, `_req`, `_max_msg_size`, `_decode_text`, `_heartbeat`, `_reset_heartbeat` and `_on_data_received`, and on
@@ -13,21 +13,23 @@ setup.cfg pins aiohttp's minor version.
 import asyncio
 import logging
 import struct
-from typing import Any, Protocol, cast
+from email.utils import formatdate
+from typing import Any, ClassVar, Protocol, cast
 
 from aiohttp import HttpVersion11, WebSocketError, WSCloseCode, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.streaming.held_connections import HeldConnection
 
 log = logging.getLogger(__name__)
 
 #: Unread bytes above which a client's pings are not answered.
 HIGH_WATER_MARK = 64 * 1024
-#: Messages accepted before a handler is set.
-MAX_EARLY_MESSAGES = 16
 #: Seconds for a client to read what precedes the close and to answer it.
 CLOSING_SECONDS = 5
+#: Parsers of idle sockets that are kept for the next message, for each limit of messages.
+MAX_SPARE_PARSERS = 16
 #: Bytes of a close frame's reason, at most.
 MAX_REASON_BYTES = 123
 #: Opcodes: continuations are 0, control frames are those from 8 on.
@@ -50,44 +52,86 @@ class MessageHandler(Protocol):
     def pong(self) -> None:
         """Note a pong, which browsers and libraries send by themselves as the answer to a ping."""
 
+    def ended(self) -> None:
+        """Release everything: the connection ends, and nothing more is received. Called once."""
 
-class WebSocketConnection:
-    """One WebSocket, from its handshake until it is closed."""
+
+class WebSocketConnection(HeldConnection):
+    """One WebSocket, from its handshake until it is closed.
+
+    `accept` answers the handshake, and frames may be written from then on; `receive_messages` comes last.
+    """
+
+    __slots__ = (
+        "code", "handler", "_max_message_bytes", "_parser", "_failed", "_closed_by_client",
+    )  # fmt: skip
+
+    #: Whether the client's close code is sent back to it; otherwise 1000.
+    echoes_code = True
 
     def __init__(self, max_message_bytes: int) -> None:
+        super().__init__()
+        #: The close code, once the connection is to end. The first call of `end` sets it.
+        self.code = 0
+        #: Told of messages, and of the end; None: messages are ignored.
+        self.handler: MessageHandler | None = None
         self._max_message_bytes = max_message_bytes
-        loop = asyncio.get_running_loop()
-        #: Close code and reason, once the connection is to end. The first call of `close` sets them.
-        self.ended: asyncio.Future[tuple[int, str]] = loop.create_future()
-        self._disconnected: asyncio.Future[None] = loop.create_future()
-        self._handler: MessageHandler | None = None
-        self._early: list[Any] = []
-        self._transport: asyncio.Transport | None = None
-        self._response: _Response | None = None
+        #: Holds a message that has come in part.
+        self._parser: FrameParser | None = None
+        #: Whether a frame was invalid, so that nothing behind it can be read.
+        self._failed = False
+        self._closed_by_client = False
 
-    async def open(self, request: web.Request) -> None:
-        """Complete the handshake. Raises INVALID_REQUEST for an invalid one."""
-        self._transport = request.transport
-        self._response = _Response(self, self._max_message_bytes)
+    def accept(self, request: web.Request) -> None:
+        """Answer the handshake. Raises INVALID_REQUEST for an invalid one, ConnectionResetError without a client."""
         try:
-            await self._response.prepare(request)
+            headers, *_ = CheckedSocket(compress=False)._handshake(request)
         except web.HTTPBadRequest:
             raise DomainError(
                 ErrorCode.INVALID_REQUEST,
                 subject="handshake",
                 fields={"handshake": ["Not a WebSocket's."]},
             ) from None
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has disconnected")
+        self.transport = transport
+        lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
+        date = formatdate(usegmt=True)
+        transport.write(
+            f"HTTP/1.1 101 Switching Protocols\r\n{''.join(lines)}Date: {date}\r\n\r\n".encode()
+        )
 
-    def set_handler(self, handler: MessageHandler) -> None:
-        """Set the handler and pass it the messages that have already arrived."""
-        self._handler = handler
-        early, self._early = self._early, []
-        for message in early:
-            self.receive(message)
+    async def receive_messages(self, request: web.Request) -> web.StreamResponse:
+        """Receive messages, from those that came behind the handshake on. Returns as `hold` does."""
+        rest = _Rest()
+        if request.transport is not None:
+            request.protocol.set_parser(cast(WebSocketReader, rest))
+        return await self.hold(request, rest.received)
+
+    def lost(self) -> None:
+        """Note that the client has disconnected."""
+        self._parser = None
+        self.end(WSCloseCode.ABNORMAL_CLOSURE)
+
+    def data_received(self, data: bytes) -> None:
+        if self._failed:
+            return
+        parser = self._parser or FrameParser.take(self._max_message_bytes)
+        parser.inbox.socket = self
+        failed, _ = parser.feed_data(data)
+        self._failed = failed
+        if failed or self.transport is None:
+            self._parser = None
+        elif parser.between_messages:
+            self._parser = None
+            parser.put_back()
+        else:
+            self._parser = parser
 
     def write(self, frames: bytes) -> None:
         """Write frames to the transport's buffer, which may grow; see `unread`."""
-        transport = self._transport
+        transport = self.transport
         if transport is not None and not transport.is_closing():
             transport.write(frames)
 
@@ -98,61 +142,87 @@ class WebSocketConnection:
     @property
     def unread(self) -> int:
         """Bytes in the transport's buffer; those in the kernel's buffer do not count."""
-        transport = self._transport
+        transport = self.transport
         return 0 if transport is None else transport.get_write_buffer_size()
 
-    def close(self, code: int, reason: str = "", *, at_once: bool = False) -> None:
+    def end(self, code: int, reason: str = "", *, at_once: bool = False) -> None:
         """End the connection; with `at_once` without a close frame, for clients that do not read."""
-        if not self.ended.done():
-            self.ended.set_result((code, reason))
-        if at_once:
-            self._abort()
+        if not self.code:
+            self.code = code
+            handler, self.handler = self.handler, None
+            if handler is not None:
+                handler.ended()
+            if not at_once:
+                self.write(frame(close_payload(code, reason), CLOSE))
+            self._await_client()
+        if at_once and self.transport is not None:
+            self.transport.abort()
 
-    async def wait_closed(self) -> None:
-        """Wait for the end, send the close frame and release the connection."""
-        code, reason = await self.ended
-        self.write(frame(close_payload(code, reason), CLOSE))
-        await asyncio.wait((self._disconnected,), timeout=CLOSING_SECONDS)
-        if self.unread:
-            self._abort()
+    def fail(self, code: int, reason: str) -> None:
+        """End the connection, because what the client has sent is invalid or could not be handled."""
+        self.end(code, reason)
 
     def receive(self, message: Any) -> None:
         """Handle a message from the parser."""
         kind = message[0]
         if kind is WSMsgType.CLOSE:
-            if is_valid_close_code(message[1]):
-                self.close(message[1] or WSCloseCode.OK)
-            else:
-                self.close(WSCloseCode.PROTOCOL_ERROR, INVALID_CLOSE_CODE)
-            self.connection_lost()
-        elif self.ended.done():
+            self._receive_close(message[1])
+        elif self.code:
             return
         elif kind is WSMsgType.PING:
             if self.unread <= HIGH_WATER_MARK:
                 self.write(frame(bytes(message[1]), PONG))
-        elif kind is WSMsgType.PONG:
-            if self._handler is not None:
-                self._handler.pong()
         elif kind is WSMsgType.TEXT and not is_utf8(message[1]):
-            self.close(WSCloseCode.INVALID_TEXT, "Invalid UTF-8 text message")
-        elif self._handler is None:
-            self._early.append(message)
-            if len(self._early) > MAX_EARLY_MESSAGES:
-                self.close(WSCloseCode.POLICY_VIOLATION, "Too many messages")
+            self.fail(WSCloseCode.INVALID_TEXT, "Invalid UTF-8 text message")
+        elif self.handler is None:
+            return
+        elif kind is WSMsgType.PONG:
+            self.handler.pong()
         elif kind is WSMsgType.TEXT:
-            self._handler.text(message[1])
+            self.handler.text(message[1])
         else:
-            self._handler.binary()
+            self.handler.binary()
 
-    def connection_lost(self) -> None:
-        """Note that the client has disconnected or closed."""
-        if not self._disconnected.done():
-            self._disconnected.set_result(None)
-        self.close(WSCloseCode.ABNORMAL_CLOSURE)
+    def _receive_close(self, code: int) -> None:
+        self._closed_by_client = True
+        if not is_valid_close_code(code):
+            self.fail(WSCloseCode.PROTOCOL_ERROR, INVALID_CLOSE_CODE)
+        else:
+            self.end((self.echoes_code and code) or WSCloseCode.OK)
+        self.drop()
 
-    def _abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+    def drop(self) -> None:
+        """Close the transport without a close frame, within CLOSING_SECONDS if the client does not read the rest."""
+        transport = self.transport
+        if transport is not None:
+            transport.close()
+            if transport.get_write_buffer_size():
+                asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._give_up)
+
+    def _await_client(self) -> None:
+        """Give the client CLOSING_SECONDS to read and answer the close frame, and to close the connection."""
+        if self.transport is not None and not self._closed_by_client:
+            asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        """Close the transport, without waiting for what the client has not read."""
+        transport = self.transport
+        if transport is not None:
+            (transport.abort if transport.get_write_buffer_size() else transport.close)()
+
+
+class _Rest:
+    """Takes from aiohttp's connection what it has read behind a handshake."""
+
+    def __init__(self) -> None:
+        self.received = b""
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        self.received += data
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """Do nothing: the held connection is told of its end itself."""
 
 
 class CheckedSocket(web.WebSocketResponse):
@@ -203,20 +273,6 @@ def _abort_if_unread(transport: asyncio.Transport) -> None:
         transport.abort()
 
 
-class _Response(CheckedSocket):
-    """aiohttp's handshake with a parser that passes messages to a WebSocketConnection."""
-
-    def __init__(self, socket: WebSocketConnection, max_message_bytes: int) -> None:
-        # Handlers take bytes.
-        super().__init__(compress=False, max_msg_size=max_message_bytes, decode_text=False)
-        self._socket = socket
-
-    def _make_queue(self, protocol: Any) -> WebSocketDataQueue:
-        inbox = _Inbox(protocol, 1 << 16, loop=asyncio.get_running_loop())
-        inbox.socket = self._socket
-        return inbox
-
-
 class FrameCheck:
     """A parser of frames that checks what aiohttp's reader does not, before it hands the bytes to that reader.
 
@@ -262,6 +318,11 @@ class FrameCheck:
         """Handle the end of the connection."""
         self._reader.feed_eof()
 
+    @property
+    def between_messages(self) -> bool:
+        """Whether no message and no frame has come in part: then a parser keeps nothing of them."""
+        return not (self._missing or self._head or self._in_message)
+
     def _fail(self, before: bytes, reason: str) -> tuple[bool, bytes]:
         """Handle the frames before the invalid one, then fail with code 1002."""
         self._failed = True
@@ -281,23 +342,53 @@ class _CheckedQueue(WebSocketDataQueue):
             super().feed_data(data, size)
 
 
+class FrameParser(FrameCheck):
+    """A parser that is lent to a socket as long as a message of its client has come in part."""
+
+    #: Unused ones, by the limit of messages.
+    _spare: ClassVar[dict[int, list["FrameParser"]]] = {}
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self.inbox = _Inbox(cast(Any, None), 1 << 16, loop=asyncio.get_running_loop())
+        # Handlers take bytes.
+        reader = WebSocketReader(self.inbox, max_message_bytes, compress=False, decode_text=False)
+        super().__init__(reader, self.inbox)
+        self._max_message_bytes = max_message_bytes
+
+    @classmethod
+    def take(cls, max_message_bytes: int) -> "FrameParser":
+        """Return an unused parser with this limit of messages."""
+        spare = cls._spare.get(max_message_bytes)
+        return spare.pop() if spare else cls(max_message_bytes)
+
+    def put_back(self) -> None:
+        """Keep the parser for another socket."""
+        self.inbox.socket = None
+        spare = self._spare.setdefault(self._max_message_bytes, [])
+        if len(spare) < MAX_SPARE_PARSERS:
+            spare.append(self)
+
+
 class _Inbox(WebSocketDataQueue):
     """The queue of aiohttp's parser: passes messages on and keeps none."""
 
-    socket: WebSocketConnection
+    #: The socket that has the parser at present.
+    socket: WebSocketConnection | None = None
 
     def feed_data(self, data: Any, size: int) -> None:
+        assert self.socket is not None
         self.socket.receive(data)
 
     def feed_eof(self) -> None:
-        self.socket.connection_lost()
+        """Do nothing: the socket is told of its end itself."""
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        assert self.socket is not None
         if isinstance(exc, WebSocketError):
-            self.socket.close(exc.code, str(exc))
+            self.socket.fail(exc.code, str(exc))
         else:
             log.error("A WebSocket message failed.", exc_info=exc)
-            self.socket.close(WSCloseCode.INTERNAL_ERROR, "Internal server error")
+            self.socket.fail(WSCloseCode.INTERNAL_ERROR, "Internal server error")
 
 
 def is_valid_close_code(code: int) -> bool:

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from coalserver.web.streaming import event_stream
+from coalserver.web.streaming import event_stream, websocket
 from tests.apis.app import ApiClient, TestApp
 from tests.apis.listeners import listen
 
@@ -54,6 +54,7 @@ async def test_stalled_client_is_closed_and_can_resume(
 ) -> None:
     monkeypatch.setattr(event_stream, "STALLED_SECONDS", 1)
     monkeypatch.setattr(event_stream, "CLOSING_SECONDS", 0.5)
+    monkeypatch.setattr(websocket, "CLOSING_SECONDS", 0.5)
     await test_app.create_game("free")
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("free")
@@ -93,6 +94,7 @@ async def test_stalled_client_is_aborted_when_its_feed_ends(
     test_app: TestApp, transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "CLOSING_SECONDS", 0.2)
+    monkeypatch.setattr(websocket, "CLOSING_SECONDS", 0.2)
     await test_app.create_game("free")
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await ann.create_room("free")

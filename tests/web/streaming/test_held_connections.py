@@ -1,0 +1,363 @@
+"""Held connections: open sockets and streams have none of aiohttp's objects, and count as connections."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from coalserver.web.connections import ConnectionRunner, ConnectionServer
+from coalserver.web.streaming import event_stream, held_connections, websocket
+from coalserver.web.streaming.event_stream import FeedConnection, SseConnection
+from coalserver.web.streaming.held_connections import HeldConnection, can_let_go
+from coalserver.web.streaming.parked_poll import ParkingRunner
+from coalserver.web.streaming.websocket import MAX_SPARE_PARSERS, FrameParser
+from tests.web.streaming.parking_server import URL, Connection, ParkingServer, run_parking_server
+
+TIMEOUT_SECONDS = 5
+HANDSHAKE = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+HEADERS = {"socket": HANDSHAKE, "stream": "Accept: text/event-stream\r\n"}
+KINDS = pytest.mark.parametrize("kind", HEADERS)
+
+CLOSE_1000 = b"\x88\x82\0\0\0\0\x03\xe8"
+
+
+@pytest.fixture(params=["let go", "kept"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Runs a test with aiohttp's connections freed, and with an aiohttp that lacks what this needs."""
+    if request.param == "kept":
+        monkeypatch.setattr(held_connections, "can_let_go", lambda: False)
+    return str(request.param)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ParkingServer]:
+    async with run_parking_server() as running:
+        yield running
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def held(server: ParkingServer) -> list[HeldConnection]:
+    """Return the held connections that the server knows."""
+    return [one for one in server.server.connections if isinstance(one, HeldConnection)]
+
+
+async def open_feed(server: ParkingServer, kind: str, behind: str | bytes = b"") -> Connection:
+    """Open the feed of the lobby from its head; return the connection after its head and first frame."""
+    connection = await server.connect()
+    raw = behind.encode() if isinstance(behind, str) else behind
+    request = (
+        f"GET {URL}?after-event-id={server.core.feed.head} HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {server.token}\r\n{HEADERS[kind]}\r\n"
+    )
+    waiting = server.core.feed.waiter_count()
+    connection.writer.write(request.encode() + raw)
+    await read_until(connection, b"\r\n\r\n")
+    await read_until(connection, b"open\n\n\r\n" if kind == "stream" else b"}")
+    await until(lambda: server.core.feed.waiter_count() > waiting)
+    return connection
+
+
+async def read_until(connection: Connection, end: bytes) -> bytes:
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        return await connection.reader.readuntil(end)
+
+
+async def hear(server: ParkingServer, connection: Connection, text: str) -> None:
+    """Send a chat message and read the feed up to it."""
+    await server.send_chat(text)
+    assert text.encode() in await read_until(connection, text.encode())
+
+
+@KINDS
+async def test_entries_arrive_on_both_ways(server: ParkingServer, kind: str, way: str) -> None:
+    connection = await open_feed(server, kind)
+    for number in range(3):
+        await hear(server, connection, f"message {number}")
+    assert len(held(server)) == (way == "let go")
+
+
+@KINDS
+async def test_open_feed_keeps_no_request_and_no_connection_of_aiohttp(
+    server: ParkingServer, kind: str
+) -> None:
+    connections = [await open_feed(server, kind) for _ in range(3)]
+    await until(lambda: len(server.server.connections) == len(held(server)) == 3)
+    gc.collect()
+    kept = [
+        type(one) for one in gc.get_objects() if isinstance(one, RequestHandler | web.BaseRequest)
+    ]
+    assert not kept
+    for connection in connections:
+        await hear(server, connection, "still here")
+
+
+@KINDS
+async def test_disconnected_client_is_released(server: ParkingServer, kind: str, way: str) -> None:
+    before = server.core.feed.waiter_count()
+    connection = await open_feed(server, kind)
+    assert server.bob in server.core.presence._connections
+    connection.writer.transport.abort()
+    await until(lambda: not server.server.connections)
+    assert server.core.feed.waiter_count() == before
+    assert server.bob not in server.core.presence._connections
+
+
+@KINDS
+async def test_end_frees_the_objects_without_a_collection(server: ParkingServer, kind: str) -> None:
+    connection = await open_feed(server, kind)
+    await until(lambda: len(server.server.connections) == len(held(server)) == 1)
+    gc.collect()
+    gc.disable()
+    try:
+        connection.writer.transport.abort()
+        await until(lambda: not server.server.connections)
+        await asyncio.sleep(0)
+        kinds = (HeldConnection, event_stream.EventStream)
+        assert not [one for one in gc.get_objects() if isinstance(one, kinds)]
+    finally:
+        gc.enable()
+
+
+@KINDS
+async def test_stop_of_the_server_ends_feeds(server: ParkingServer, kind: str, way: str) -> None:
+    connection = await open_feed(server, kind)
+    server.core.feed.close()
+    assert isinstance(server.server, ConnectionServer)
+    stopping = asyncio.create_task(server.server.shutdown(TIMEOUT_SECONDS))
+    if kind == "socket":
+        code = (await connection.reader.readexactly(4))[2:]
+        assert int.from_bytes(code) == 1012
+        connection.writer.write(CLOSE_1000)
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        await connection.reader.read()
+        await stopping
+    assert not server.server.connections
+
+
+@KINDS
+async def test_stop_aborts_a_client_that_does_not_answer(
+    server: ParkingServer, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await open_feed(server, kind)
+    await until(lambda: len(server.server.connections) == len(held(server)) == 1)
+    await server.server.shutdown(0.01)
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await connection.reader.readexactly(1 << 20)
+    await until(lambda: not server.core.presence._connections)
+
+
+GET_HEALTH = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_request_behind_a_stream_is_answered_after_it(
+    server: ParkingServer, way: str, together: bool
+) -> None:
+    connection = await open_feed(server, "stream", GET_HEALTH if together else "")
+    if not together:
+        connection.writer.write(GET_HEALTH.encode())
+    await hear(server, connection, "before the answer")
+    streams = [one for one in gc.get_objects() if isinstance(one, event_stream.EventStream)]
+    [stream] = [one for one in streams if not one.ended]
+    stream.close(1000)
+    rest = await read_until(connection, b"0\r\n\r\n")
+    assert b"HTTP/1.1" not in rest
+    assert (await connection.read_response())[0] == 200
+    connection.writer.write(GET_HEALTH.encode())
+    assert (await connection.read_response())[0] == 200
+    assert len(server.server.connections) == 1
+
+
+async def test_client_that_sends_much_behind_its_stream_is_not_read(server: ParkingServer) -> None:
+    connection = await open_feed(server, "stream")
+    [stream] = held(server)
+    assert isinstance(stream, SseConnection)
+    for _ in range(100):
+        connection.writer.write(b"x" * 10_000)
+    assert stream.transport is not None
+    await until(lambda: not stream.transport.is_reading())
+    assert len(stream._received) <= held_connections.MAX_BUFFERED_BYTES + (1 << 18)
+    await hear(server, connection, "still sent")
+
+
+@pytest.mark.parametrize("runner", [ConnectionRunner, ParkingRunner])
+@KINDS
+async def test_held_connection_counts_in_the_limits(
+    kind: str, runner: type[ConnectionRunner]
+) -> None:
+    def limited(*args: object, **kwargs: object) -> ConnectionRunner:
+        return runner(*args, max_connections=4, **kwargs)  # type: ignore[arg-type]
+
+    async with run_parking_server(limited) as server:  # type: ignore[arg-type]
+        assert isinstance(server.server, ConnectionServer)
+        first, second = [await open_feed(server, kind) for _ in range(2)]
+        await until(lambda: len(server.server.connections) == 2)
+        assert dict(server.server.held) == {"127.0.0.1": 2}
+        third = await server.connect()
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            assert (await third.reader.read()).startswith(b"HTTP/1.1 503")
+        first.writer.transport.abort()
+        await until(lambda: len(server.server.connections) == 1)
+        assert dict(server.server.held) == {"127.0.0.1": 1}
+        second.writer.transport.abort()
+        await until(lambda: not server.server.connections)
+        assert not server.server.held
+
+
+async def test_connection_is_counted_once_after_its_stream(server: ParkingServer) -> None:
+    connection = await open_feed(server, "stream")
+    [stream] = held(server)
+    assert isinstance(stream, SseConnection) and stream.stream is not None
+    stream.stream.close(1000)
+    await read_until(connection, b"0\r\n\r\n")
+    connection.writer.write(GET_HEALTH.encode())
+    assert (await connection.read_response())[0] == 200
+    assert len(server.server.connections) == 1
+    assert not held(server)
+
+
+async def test_frames_behind_the_handshake_are_read(server: ParkingServer, way: str) -> None:
+    connection = await open_feed(server, "socket", b"\x89\x82\0\0\0\0hi")
+    assert await read_until(connection, b"hi") == b"\x8a\x02hi"
+
+
+# WebSockets.
+
+
+async def open_socket(server: ParkingServer) -> tuple[Connection, FeedConnection]:
+    connection = await open_feed(server, "socket")
+    await until(lambda: len(held(server)) == 1)
+    [socket] = held(server)
+    assert isinstance(socket, FeedConnection)
+    return connection, socket
+
+
+async def test_parser_is_kept_only_while_a_message_is_incomplete(server: ParkingServer) -> None:
+    connection, socket = await open_socket(server)
+    for piece in (b"\x89", b"\x82\0\0", b"\0\0h"):
+        heard = socket._heard_at
+        connection.writer.write(piece)
+        await until(lambda heard=heard: socket._heard_at != heard)
+        assert socket._parser is not None
+    connection.writer.write(b"i")
+    assert await read_until(connection, b"hi") == b"\x8a\x02hi"
+    assert socket._parser is None
+
+
+async def test_parser_with_a_fragmented_message_is_not_lent_to_another_socket(
+    server: ParkingServer,
+) -> None:
+    connection, socket = await open_socket(server)
+    connection.writer.write(b"\x01\x81\0\0\0\0a")
+    await until(lambda: socket._parser is not None)
+    parser = socket._parser
+    assert parser not in FrameParser._spare.get(event_stream.MAX_MESSAGE_BYTES, [])
+    connection.writer.write(b"\x80\x81\0\0\0\0b")
+    await until(lambda: socket._parser is None)
+    assert parser in FrameParser._spare[event_stream.MAX_MESSAGE_BYTES]
+
+
+async def test_spare_parsers_have_a_bound_and_refer_to_no_socket() -> None:
+    parsers = [FrameParser.take(7) for _ in range(MAX_SPARE_PARSERS + 3)]
+    for parser in parsers:
+        parser.put_back()
+    spare = FrameParser._spare.pop(7)
+    assert len(spare) == MAX_SPARE_PARSERS
+    assert {parser.inbox.socket for parser in spare} == {None}
+
+
+async def test_silent_client_gets_a_ping_and_is_dropped_without_an_answer(
+    server: ParkingServer,
+) -> None:
+    connection, socket = await open_socket(server)
+    socket.expire()
+    assert not socket._pinged
+    socket._heard_at -= event_stream.PING_SECONDS
+    socket.expire()
+    assert await connection.reader.readexactly(2) == b"\x89\0"
+    socket.expire()
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        # Without a close frame.
+        assert await connection.reader.read() == b""
+    await until(lambda: not server.server.connections)
+    assert not server.core.presence._connections
+
+
+async def test_client_that_answers_a_ping_stays(server: ParkingServer) -> None:
+    connection, socket = await open_socket(server)
+    socket._heard_at -= event_stream.PING_SECONDS
+    socket.expire()
+    connection.writer.write(b"\x8a\x80\0\0\0\0")
+    await until(lambda: not socket._pinged)
+    socket.expire()
+    await hear(server, connection, "still here")
+
+
+async def test_idle_feed_has_one_timer_and_the_control_topic(server: ParkingServer) -> None:
+    """What is done each second for each open feed would stop the loop with thousands of them."""
+    timers = server.core.feed.waiter_count()
+    connection, socket = await open_socket(server)
+    app = socket._app
+    assert not app.timers._watched
+    assert sum(len(bucket) for bucket in app.timers._buckets.values()) == 1
+    assert server.core.feed.waiter_count() > timers
+    connection.writer.transport.abort()
+    await until(lambda: not server.server.connections)
+    assert sum(len(bucket) for bucket in app.timers._buckets.values()) == 0
+
+
+async def test_close_frame_is_answered_with_1000_and_the_connection_closed(
+    server: ParkingServer, way: str
+) -> None:
+    connection = await open_feed(server, "socket")
+    connection.writer.write(b"\x88\x82\0\0\0\0\x0f\xa0")
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        assert await connection.reader.read() == b"\x88\x02\x03\xe8"
+
+
+async def test_client_that_does_not_answer_a_close_frame_is_closed(
+    server: ParkingServer, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "CLOSING_SECONDS", 0.01)
+    connection = await open_feed(server, "socket")
+    server.core.feed.close()
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        assert await connection.reader.read() == b"\x88\x02\x03\xf4"
+
+
+# The check of aiohttp's members.
+
+
+def test_this_version_of_aiohttp_has_all_members(caplog: pytest.LogCaptureFixture) -> None:
+    can_let_go.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert can_let_go()
+    assert not caplog.records
+
+
+def test_missing_member_is_one_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_connections, "MEMBERS", {RequestHandler: ("_manager", "_nothing")})
+    can_let_go.cache_clear()
+    try:
+        with caplog.at_level(logging.WARNING):
+            assert not can_let_go()
+            assert not can_let_go()
+    finally:
+        can_let_go.cache_clear()
+    [record] = caplog.records
+    assert "RequestHandler._nothing" in record.getMessage()
