@@ -91,16 +91,17 @@ class SendBuffer:
 
     def flush(self) -> None:
         """Write all queued frames."""
-        frames = self._frames
+        frames, transport = self._frames, self._socket.transport
         if not frames:
             return
-        size, unread = self._size, self._socket.unread
-        if unread or size > FLUSH_BYTES:
-            self._full = unread + size > HIGH_WATER_MARK
-            if self._unread_since is None:
-                self._unread_since = self._scheduler.clock()
-                self._scheduler.timers.watch(self)
-        self._socket.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        if transport is not None and not transport.is_closing():
+            size, unread = self._size, transport.get_write_buffer_size()
+            if unread or size > FLUSH_BYTES:
+                self._full = unread + size > HIGH_WATER_MARK
+                if self._unread_since is None:
+                    self._unread_since = self._scheduler.clock()
+                    self._scheduler.timers.watch(self)
+            transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
         frames.clear()
         self._size = 0
 

@@ -17,6 +17,7 @@ from email.utils import formatdate
 from typing import Any, ClassVar, Protocol, cast
 
 from aiohttp import HttpVersion11, WebSocketError, WSCloseCode, WSMsgType, web
+from aiohttp._websocket.helpers import websocket_mask
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -117,10 +118,15 @@ class WebSocketConnection(HeldConnection):
     def data_received(self, data: bytes) -> None:
         if self._failed:
             return
+        if self._parser is None:
+            raw = whole_text(data, self._max_message_bytes)
+            if raw is not None:
+                return self._receive_text(raw)
         parser = self._parser or FrameParser.take(self._max_message_bytes)
         parser.inbox.socket = self
         failed, _ = parser.feed_data(data)
-        self._failed = failed
+        if failed:
+            self._failed = True
         if failed or self.transport is None:
             self._parser = None
         elif parser.between_messages:
@@ -172,16 +178,32 @@ class WebSocketConnection(HeldConnection):
         elif kind is WSMsgType.PING:
             if self.unread <= HIGH_WATER_MARK:
                 self.write(frame(bytes(message[1]), PONG))
-        elif kind is WSMsgType.TEXT and not is_utf8(message[1]):
-            self.fail(WSCloseCode.INVALID_TEXT, "Invalid UTF-8 text message")
+        elif kind is WSMsgType.TEXT:
+            self._receive_text(message[1])
         elif self.handler is None:
             return
         elif kind is WSMsgType.PONG:
             self.handler.pong()
-        elif kind is WSMsgType.TEXT:
-            self.handler.text(message[1])
         else:
             self.handler.binary()
+
+    def _receive_text(self, raw: bytes) -> None:
+        if self.code:
+            return
+        handler = self.handler
+        if not (raw.isascii() or is_utf8(raw)):
+            self.fail(WSCloseCode.INVALID_TEXT, "Invalid UTF-8 text message")
+        elif handler is not None:
+            try:
+                handler.text(raw)
+            except Exception as error:
+                self.fail_internally(error)
+
+    def fail_internally(self, error: BaseException) -> None:
+        """End the connection, because a message could not be handled."""
+        log.error("A WebSocket message failed.", exc_info=error)
+        self._failed = True
+        self.fail(WSCloseCode.INTERNAL_ERROR, "Internal server error")
 
     def _receive_close(self, code: int) -> None:
         self._closed_by_client = True
@@ -387,8 +409,7 @@ class _Inbox(WebSocketDataQueue):
         if isinstance(exc, WebSocketError):
             self.socket.fail(exc.code, str(exc))
         else:
-            log.error("A WebSocket message failed.", exc_info=exc)
-            self.socket.fail(WSCloseCode.INTERNAL_ERROR, "Internal server error")
+            self.socket.fail_internally(exc)
 
 
 def is_valid_close_code(code: int) -> bool:
@@ -405,6 +426,22 @@ def is_utf8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def whole_text(data: bytes, max_message_bytes: int) -> bytes | None:
+    """Return the text of bytes that are one whole text frame of a client, as most are; None for all others."""
+    size = len(data)
+    if size < 8 or data[0] != TEXT:
+        return None
+    # The highest bit is set: the frame is masked.
+    length, start = data[1] - 0x80, 6
+    if length >= 126:
+        length, start = (int.from_bytes(data[2:4]), 8) if length == 126 else (-1, 0)
+    if length != size - start or length >= max_message_bytes:
+        return None
+    raw = bytearray(data[start:])
+    websocket_mask(data[start - 4 : start], raw)
+    return bytes(raw)
 
 
 def frame(payload: bytes, first: int = TEXT) -> bytes:

@@ -14,7 +14,7 @@ from coalserver.web.streaming import event_stream, held_connections, websocket
 from coalserver.web.streaming.event_stream import FeedConnection, SseConnection
 from coalserver.web.streaming.held_connections import HeldConnection, can_let_go
 from coalserver.web.streaming.parked_poll import ParkingRunner
-from coalserver.web.streaming.websocket import MAX_SPARE_PARSERS, FrameParser
+from coalserver.web.streaming.websocket import MAX_SPARE_PARSERS, FrameParser, whole_text
 from tests.web.streaming.parking_server import URL, Connection, ParkingServer, run_parking_server
 
 TIMEOUT_SECONDS = 5
@@ -361,3 +361,50 @@ def test_missing_member_is_one_warning(
         can_let_go.cache_clear()
     [record] = caplog.records
     assert "RequestHandler._nothing" in record.getMessage()
+
+
+# Whole text frames, which need no parser.
+
+
+def text_frame(payload: bytes, length: bytes) -> bytes:
+    mask = b"\x11\x22\x33\x44"
+    masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    return b"\x81" + length + mask + masked
+
+
+@pytest.mark.parametrize("size", [2, 125, 126, 127, 1000])
+def test_whole_text_frame_is_unmasked(size: int) -> None:
+    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2)
+    payload = bytes(index % 128 for index in range(size))
+    raw = text_frame(payload, length)
+    assert whole_text(raw, 4096) == payload
+    assert whole_text(raw, size + 1) == payload
+    assert whole_text(raw, size) is None
+    for part in (
+        raw[:-1],
+        raw[:2],
+        raw[:7],
+        raw + b"\x81",
+        raw + raw,
+        b"\x01" + raw[1:],
+        b"\xc1" + raw[1:],
+    ):
+        assert whole_text(part, 4096) is None
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\x81",
+        # Without a mask, as control frame, as binary.
+        b"\x81\x06abcdef",
+        b"\x89\x82\0\0\0\0ab",
+        b"\x82\x82\0\0\0\0ab",
+        # A length of eight bytes; the rest looks as if 127 were the length.
+        b"\x81\xff" + b"\0" * 131,
+        b"\x81\xff" + (127).to_bytes(8) + b"\0" * 131,
+    ],
+)
+def test_other_frames_are_left_to_the_parser(raw: bytes) -> None:
+    assert whole_text(raw, 4096) is None
