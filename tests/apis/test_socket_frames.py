@@ -1,12 +1,14 @@
 """Frames that break RFC 6455, on every kind of socket: each closes the connection with the code of its error."""
 
 import asyncio
+import gc
 import logging
 import struct
 from collections.abc import Awaitable, Callable
 
 import aiohttp
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from tests.apis.app import TIMEOUT_SECONDS, TestApp
@@ -178,6 +180,26 @@ async def test_bytes_behind_an_invalid_frame_are_not_handled(test_app: TestApp, 
     write(socket, frame(FIN | TEXT, b"{}", masked=False))
     write(socket, frame(FIN | CLOSE, struct.pack("!H", 1000)) + b"\0" * 1000)
     assert await close_code(socket) == 1002
+
+
+async def hosts_feed(test_app: TestApp) -> Connect:
+    session, _ = await make_hosted_session(test_app)
+    url = test_app.url(f"/sessions/{session.id}/events")
+
+    async def connect() -> Socket:
+        return await test_app.http.ws_connect(url, headers=session.host.bearer)
+
+    return connect
+
+
+@pytest.mark.parametrize("kind", [feed, realtime, hosts_feed])
+async def test_open_socket_keeps_no_request(test_app: TestApp, kind: Kind) -> None:
+    """A request, its task and aiohttp's connection take 15 kB; the socket needs none of them."""
+    socket = await (await kind(test_app))()
+    gc.collect()
+    requests = [one for one in gc.get_objects() if isinstance(one, web.BaseRequest)]
+    assert not [one for one in requests if one.headers.get("Upgrade") == "websocket"]
+    await socket.close()
 
 
 @pytest.mark.parametrize("path", ["/realtime", "/sync/1"])

@@ -99,10 +99,12 @@ async def events(ctx: RequestContext) -> web.StreamResponse:
     raises ROOM_ENDED or NOT_MEMBER.
     """
     session, core, caller = get_room(ctx, ctx.int_param("session")).id, ctx.core, ctx.caller
+    # An open stream keeps `subscribe`, and with `ctx` its request.
+    render_cache = ctx.app.render_cache
 
     def subscribe() -> Subscription:
         check_token_valid(core, caller)
-        return subscription_for(core, ctx.app.render_cache, session, caller.player_id, binary=False)
+        return subscription_for(core, render_cache, session, caller.player_id, binary=False)
 
     await core.writer.flushed()
     subscription = subscribe()

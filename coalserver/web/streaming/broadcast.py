@@ -1,6 +1,7 @@
 """Broadcast groups: open streams that receive the same bytes. One waiter of the feed writes to all of them.
 
-Waking each stream to read for itself costs half as much again as writing to it.
+Waking each stream to read for itself costs half as much again as writing to it. What holds for all members, such as
+their cursor, is kept once, with the group: an event touches nothing of a member but its transport.
 """
 
 import asyncio
@@ -12,15 +13,17 @@ from weakref import WeakValueDictionary
 from coalserver.web.context import AppContext
 from coalserver.web.streaming.subscriptions import Subscription, read_memory
 
-#: Unread bytes above which a stream is not written to.
+#: Unread bytes above which a stream is not written to. It is asyncio's default, at which transports call
+#: `pause_writing`.
 HIGH_WATER_MARK = 64 * 1024
 
 FrameEncoder = Callable[[int, bytes], bytes]
 
 
 class BroadcastMember(Protocol):
-    """A stream in a group. It may also be woken by its own topics, then leave or advance on its own."""
+    """A stream in a group. It may also be woken by its own topics: then it leaves, reads on its own and joins again."""
 
+    #: Not kept up to date while the stream is a member, see `leave`.
     cursor: int
 
     def wake(self) -> None: ...
@@ -36,7 +39,7 @@ class BroadcastGroup:
 
     __slots__ = (
         "written_at", "_app", "_feed", "_api_name", "_subscription", "_encode_frame",
-        "_members", "_cursor", "_cached_at", "_cached", "__weakref__",
+        "_members", "_ahead", "_slow", "_cursor", "_cached_at", "_cached", "__weakref__",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +53,11 @@ class BroadcastGroup:
         #: Time of the loop when the group last wrote to its members.
         self.written_at = 0.0
         self._members: dict[BroadcastMember, asyncio.WriteTransport] = {}
-        #: Every member has received the entries up to here; some have received more.
+        #: Members that have received a batch of which the feed has not told the group yet.
+        self._ahead: dict[BroadcastMember, asyncio.WriteTransport] = {}
+        #: Members with unread bytes. They look for themselves before the group writes again.
+        self._slow: dict[BroadcastMember, None] = {}
+        #: All members have received the entries up to here; those in `_ahead` everything.
         self._cursor = -1
         self._cached_at = (-1, -1)
         self._cached = (b"", -1)
@@ -68,52 +75,66 @@ class BroadcastGroup:
 
     def join(self, member: BroadcastMember, transport: asyncio.WriteTransport) -> None:
         """Add a stream that has received everything so far."""
-        first = not self._members
-        self._members[member] = transport
-        if first:
+        topics = self._subscription.topics
+        if not self._members and not self._ahead:
             self._cursor = member.cursor
-            self._feed.subscribe(self._subscription.topics, self, last=True)
+            self._members[member] = transport
+            self._feed.subscribe(topics, self, last=True)
+        elif self._feed.has_newer(topics, self._cursor):
+            self._ahead[member] = transport
+        else:
+            self._members[member] = transport
+        if transport.get_write_buffer_size():
+            # A transport that has called `pause_writing` calls it again only after nearly everything was read.
+            self._slow[member] = None
 
     def leave(self, member: BroadcastMember) -> None:
-        """Remove a stream, if it is a member."""
-        if self._members.pop(member, None) is not None and not self._members:
+        """Remove a stream, if it is a member, and set its cursor to what it has received."""
+        self._slow.pop(member, None)
+        if self._members.pop(member, None) is not None:
+            member.cursor = max(member.cursor, self._cursor)
+        elif self._ahead.pop(member, None) is None:
+            return
+        if not self._members and not self._ahead:
             self._feed.unsubscribe(self._subscription.topics, self)
+
+    def slow_down(self, member: BroadcastMember) -> None:
+        """Note that a member has more than HIGH_WATER_MARK unread bytes. May be called while the group writes."""
+        if member in self._members or member in self._ahead:
+            self._slow[member] = None
 
     def wake(self) -> None:
         """Write new entries to all members."""
-        feed = self._feed
-        if feed.closed or not feed.covers(self._cursor, self._subscription.topics):
-            self._wake_each(list(self._members))
+        feed, topics = self._feed, self._subscription.topics
+        self._wake_slow()
+        if feed.closed or not feed.covers(self._cursor, topics):
+            members = [*self._members, *self._ahead]
+            self._members |= self._ahead
+            self._ahead = {}
+            for member in members:
+                member.wake()
             self._cursor = feed.head
             return
-        while feed.has_newer(self._subscription.topics, self._cursor):
+        while feed.has_newer(topics, self._cursor):
             payload, upto = self.frames_after(self._cursor)
+            if payload:
+                self.written_at = asyncio.get_running_loop().time()
+                for transport in self._members.values():
+                    transport.write(payload)
             self._cursor = upto
-            self._send(payload, upto)
+            self._wake_slow()
+        self._members |= self._ahead
+        self._ahead = {}
 
     def fail(self, error: Exception) -> None:
-        for member in list(self._members):
+        for member in (*self._members, *self._ahead):
             member.fail(error)
 
-    def _send(self, payload: bytes, upto: int) -> None:
-        stalled = []
-        if payload:
-            self.written_at = asyncio.get_running_loop().time()
-        for member, transport in self._members.items():
-            if member.cursor >= upto:
-                continue
-            if transport.is_closing() or transport.get_write_buffer_size() > HIGH_WATER_MARK:
-                stalled.append(member)
-                continue
-            member.cursor = upto
-            if payload:
-                transport.write(payload)
-        self._wake_each(stalled)
-
-    @staticmethod
-    def _wake_each(members: list[BroadcastMember]) -> None:
-        for member in members:
-            member.wake()
+    def _wake_slow(self) -> None:
+        """Let slow members look for themselves: they leave, and join again if their clients read."""
+        if self._slow:
+            for member in tuple(self._slow):
+                member.wake()
 
 
 class BroadcastGroups:

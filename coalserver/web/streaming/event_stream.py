@@ -178,6 +178,7 @@ class EventStream:
             return self.close(WSCloseCode.SERVICE_RESTART)
         if self._catching_up is not None or self._stalled_seconds:
             return
+        self._leave_group()
         subscription = self._current_subscription()
         if subscription is None:
             return self.close(REFUSED)
@@ -195,6 +196,10 @@ class EventStream:
                 return self._wait_for_more(transport)
         self._leave_group()
         self._catching_up = asyncio.create_task(self._catch_up(transport))
+
+    def slow_down(self) -> None:
+        """Note that the client has more than HIGH_WATER_MARK unread bytes."""
+        self._group.slow_down(self)
 
     def fail(self, error: Exception) -> None:
         self.close(WSCloseCode.INTERNAL_ERROR)
@@ -371,6 +376,10 @@ class SseConnection(HeldConnection):
         if stream is not None:
             stream.close(WSCloseCode.GOING_AWAY)
 
+    def pause_writing(self) -> None:
+        if self.stream is not None:
+            self.stream.slow_down()
+
     def expire(self) -> None:
         """Write a comment if the stream is idle; end the stream when its time is over."""
         self._timer = None
@@ -488,6 +497,10 @@ class FeedConnection(WebSocketConnection):
             self.ping()
             remaining = PONG_SECONDS
         self._timer = self._app.timers.add(self, remaining)
+
+    def pause_writing(self) -> None:
+        if self.stream is not None:
+            self.stream.slow_down()
 
     def fail(self, code: int, reason: str) -> None:
         self.end(code)

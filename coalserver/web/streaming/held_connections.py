@@ -123,7 +123,7 @@ class HeldConnection(asyncio.Protocol):
         self.lost()
 
     def pause_writing(self) -> None:
-        """Do nothing: who writes looks at the unread bytes."""
+        """Do nothing: who writes to a socket looks at the unread bytes. Streams note that their clients are slow."""
 
     def resume_writing(self) -> None:
         """Do nothing, see `pause_writing`."""

@@ -19,21 +19,21 @@ SUBSCRIPTION = Subscription((HERE,), None, lambda entry: entry.event)
 
 
 class SampleTransport:
-    """A transport that shows what was written, and may be full or closing."""
+    """A transport that shows what was written, and whose client may be slow."""
 
-    def __init__(self):
+    def __init__(self, slow_down):
         self.written = b""
         self.unread = 0
-        self.closing = False
+        self.slow_down = slow_down
 
     def write(self, data):
         self.written += data
+        if self.unread:
+            self.unread += len(data)
+            self.slow_down()
 
     def get_write_buffer_size(self):
         return self.unread
-
-    def is_closing(self):
-        return self.closing
 
 
 class Stream:
@@ -41,7 +41,7 @@ class Stream:
 
     def __init__(self, place, group):
         self.place, self.group = place, group
-        self.transport = SampleTransport()
+        self.transport = SampleTransport(lambda: group.slow_down(self))
         self.woken = 0
         self.error = None
         self.cursor = place.feed.head
@@ -53,14 +53,17 @@ class Stream:
 
     def wake(self):
         self.woken += 1
+        self.group.leave(self)
         if (
-            self.transport.unread
+            self.transport.unread > HIGH_WATER_MARK
             or self.place.feed.closed
             or not self.place.feed.covers(self.cursor, self.group._subscription.topics)
         ):
-            return self.group.leave(self)
-        payload, self.cursor = self.group.frames_after(self.cursor)
-        self.transport.write(payload)
+            return
+        while self.cursor < self.place.feed.head:
+            payload, self.cursor = self.group.frames_after(self.cursor)
+            self.transport.write(payload)
+        self.group.join(self, self.transport)
 
     def fail(self, error):
         self.error = error
@@ -107,6 +110,7 @@ async def test_all_members_receive_each_entry_once(place):
 async def test_entry_that_the_api_does_not_show_is_skipped(place):
     (stream,) = place.streams(1)
     place.publish((None, HERE))
+    stream.group.leave(stream)
     assert (stream.received, stream.cursor, stream.group.written_at) == (b"", 0, 0)
 
 
@@ -134,13 +138,79 @@ async def test_member_that_leaves_when_woken_receives_nothing_of_the_batch(place
     assert (first.received, second.received) == (b"", b"1between us ")
 
 
-async def test_stalled_member_does_not_delay_the_others(place):
-    stalled, closing, ready = place.streams(3)
-    stalled.transport.unread = HIGH_WATER_MARK + 1
-    closing.transport.closing = True
+async def test_member_that_has_left_has_the_cursor_of_what_it_received(place):
+    first, second = place.streams(2)
+    place.publish((b"a", HERE), (b"b", HERE), (b"c", THERE))
+    assert (first.cursor, first.woken) == (-1, 0)
+    first.group.leave(first)
+    assert first.cursor == 2
+    place.publish((b"d", HERE))
+    assert (first.received, second.received) == (b"0a 1b ", b"0a 1b 3d ")
+
+
+async def test_member_that_reads_ahead_receives_the_next_batch_once(place):
+    first, second = place.streams(2)
+    place.feed.subscribe((OWN,), first)
+    place.publish((b"mine", OWN))
+    place.publish((b"a", HERE), (b"mine", OWN), (b"b", HERE))
+    place.publish((b"c", HERE))
+    assert first.received == second.received == b"1a 3b 4c "
+    assert (first.woken, second.woken) == (2, 0)
+
+
+async def test_member_that_reads_ahead_can_leave(place):
+    first, second = place.streams(2)
+    wake = first.wake
+
+    def read_and_leave():
+        wake()
+        first.group.leave(first)
+
+    first.wake = read_and_leave
+    place.feed.subscribe((OWN,), first)
+    place.publish((b"a", HERE), (b"mine", OWN))
+    place.publish((b"b", HERE))
+    assert (first.received, second.received) == (b"0a ", b"0a 2b ")
+    first.group.leave(second)
+    place.feed.unsubscribe((OWN,), first)
+    assert place.feed.waiter_count() == 0
+
+
+async def test_slow_member_looks_for_itself_and_does_not_delay_the_others(place):
+    slow, ready = place.streams(2)
+    slow.transport.unread = HIGH_WATER_MARK
     place.publish((b"a", HERE))
-    assert (stalled.woken, closing.woken, ready.woken) == (1, 1, 0)
-    assert (stalled.received, stalled.cursor, ready.received) == (b"", -1, b"0a ")
+    # What was written first has made it slow.
+    assert (slow.received, slow.woken, slow.cursor) == (b"0a ", 1, 0)
+    place.publish((b"b", HERE))
+    assert (slow.received, ready.received, ready.woken) == (b"0a ", b"0a 1b ", 0)
+    slow.transport.unread = 0
+    slow.wake()
+    place.publish((b"c", HERE))
+    assert slow.received == ready.received == b"0a 1b 2c "
+
+
+async def test_member_with_unread_bytes_is_looked_at_each_time(place):
+    """Its transport has called `pause_writing` before, and calls it again only after nearly everything was read."""
+    slow, ready = place.streams(2)
+    slow.transport.slow_down = lambda: None
+    slow.group.leave(slow)
+    slow.transport.unread = 100
+    slow.group.join(slow, slow.transport)
+    payload = b"x" * (HIGH_WATER_MARK // 4)
+    for _ in range(10):
+        place.publish((payload, HERE))
+    assert HIGH_WATER_MARK < slow.transport.unread < HIGH_WATER_MARK + 2 * len(payload)
+    assert ready.woken == 0 and len(ready.received) > 10 * len(payload)
+
+
+async def test_slow_streams_that_have_left_are_not_kept(place):
+    first, second = place.streams(2)
+    first.group.slow_down(first)
+    first.group.leave(first)
+    first.group.slow_down(first)
+    place.publish((b"a", HERE))
+    assert (first.woken, first.received, second.received) == (0, b"", b"0a ")
 
 
 async def test_members_read_entries_from_disk_themselves(place):
