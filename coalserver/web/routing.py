@@ -20,6 +20,7 @@ from coalserver.web.responses import header_value, with_header_lines
 from coalserver.web.slow_bodies import SlowBodies
 from coalserver.web.streaming.held_connections import can_let_go
 from coalserver.web.streaming.refusals import wants_websocket
+from coalserver.web.streaming.websocket import can_be_opened
 
 AiohttpHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ApiRoute = tuple[Api, Route]
@@ -37,7 +38,9 @@ def mount(app: web.Application, app_context: AppContext, apis: Sequence[Api]) ->
 
     Raises ValueError if two routes have the same method and path.
     """
+    # These log a warning if they do not.
     can_let_go()
+    can_be_opened()
     paths = _routes_by_path(apis)
     for path in sorted(paths, key=_resolution_order):
         _add_path(app, app_context, path, paths[path])

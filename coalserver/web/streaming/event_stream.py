@@ -55,6 +55,9 @@ KEEP_ALIVE_SECONDS = 15
 STREAM_SECONDS = 300
 #: Seconds without a byte from a WebSocket's client after which it gets a ping, and for it to answer.
 PING_SECONDS, PONG_SECONDS = 20, 10
+#: Streams look at their clients after this part of the seconds above: not all in the same second, though they may have
+#: been opened in one. Each look may cost a write.
+JITTER = 0.75, 1.0
 #: Bytes of a message from a WebSocket's client. It is ignored.
 MAX_MESSAGE_BYTES = 4096
 #: Close code for slow clients: resume from your cursor.
@@ -433,7 +436,8 @@ class SseConnection(HeldConnection):
 
     def _set_timer(self) -> None:
         remaining = self._ends_at - asyncio.get_running_loop().time()
-        self._timer = self._app.timers.add(self, min(KEEP_ALIVE_SECONDS, max(remaining, 0)))
+        seconds = min(KEEP_ALIVE_SECONDS * random.uniform(*JITTER), max(remaining, 0))
+        self._timer = self._app.timers.add(self, seconds)
 
 
 async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> web.StreamResponse:
@@ -473,7 +477,7 @@ class FeedConnection(WebSocketConnection):
 
     def held(self) -> None:
         self._heard_at = asyncio.get_running_loop().time()
-        self._timer = self._app.timers.add(self, PING_SECONDS)
+        self._timer = self._app.timers.add(self, PING_SECONDS * random.uniform(*JITTER))
         if self.stream is not None:
             self.stream.start()
 
@@ -491,12 +495,14 @@ class FeedConnection(WebSocketConnection):
         if self._pinged:
             self.drop()
             return self.end(WSCloseCode.ABNORMAL_CLOSURE)
-        remaining = self._heard_at + PING_SECONDS - asyncio.get_running_loop().time()
-        if remaining < 1:
+        silent_seconds = asyncio.get_running_loop().time() - self._heard_at
+        seconds = PING_SECONDS * random.uniform(*JITTER) - silent_seconds
+        # Timers are accurate to a second.
+        if silent_seconds >= PING_SECONDS * JITTER[0] - 1:
             self._pinged = True
             self.ping()
-            remaining = PONG_SECONDS
-        self._timer = self._app.timers.add(self, remaining)
+            seconds = PONG_SECONDS
+        self._timer = self._app.timers.add(self, seconds)
 
     def pause_writing(self) -> None:
         if self.stream is not None:

@@ -4,16 +4,17 @@ aiohttp's own class costs a queue, a future and an iteration of the event loop p
 each write waits for a slow client. Here the parser passes a message on at once, and an idle socket has neither a task
 nor a parser. Code that writes to many clients checks `unread` before it writes more.
 
-This relies on private members of aiohttp: `WebSocketResponse._post_start`, `_handshake`, `_close_transport`, `_reader`,
-`_parser`, `_req`, `_max_msg_size`, `_decode_text`, `_heartbeat`, `_reset_heartbeat` and `_on_data_received`, and on
-`WebSocketDataQueue` and `WebSocketReader`, which are in no public module. They are used in no other module, and
-setup.cfg pins aiohttp's minor version.
+This relies on private members of aiohttp: on MEMBERS, and on `WebSocketDataQueue`, `WebSocketReader` and
+`websocket_mask`, which are in no public module. `CheckedSocket` and `FeedSocket` also set `_reader`, `_writer`,
+`_parser` and `_ws_protocol`, and read `_req`, `_max_msg_size`, `_decode_text` and `_heartbeat` of their instances.
+They are used in no other module, and setup.cfg pins aiohttp's minor version.
 """
 
 import asyncio
 import logging
 import struct
 from email.utils import formatdate
+from functools import cache
 from typing import Any, ClassVar, Protocol, cast
 
 from aiohttp import HttpVersion11, WebSocketError, WSCloseCode, WSMsgType, web
@@ -21,10 +22,19 @@ from aiohttp._websocket.helpers import websocket_mask
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.private_members import Members, has_members
 from coalserver.web.streaming.held_connections import HeldConnection
 
 log = logging.getLogger(__name__)
 
+#: Private members of aiohttp; without one of them WebSockets do not work.
+MEMBERS: Members = {
+    web.WebSocketResponse: (
+        "_handshake", "_post_start", "_close_transport", "_reset_heartbeat", "_on_data_received",
+    ),
+    WebSocketDataQueue: ("feed_data", "feed_eof", "set_exception"),
+    WebSocketReader: ("feed_data", "feed_eof"),
+}  # fmt: skip
 #: Unread bytes above which a client's pings are not answered.
 HIGH_WATER_MARK = 64 * 1024
 #: Seconds for a client to read what precedes the close and to answer it.
@@ -39,6 +49,12 @@ CONTINUATION, CONTROL_FRAMES = 0, 8
 RESERVED_CLOSE_CODES, MAX_CLOSE_CODE = (1004, 1005, 1006, 1015), 4999
 INVALID_CLOSE_CODE = "Invalid close code"
 TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
+
+
+@cache
+def can_be_opened() -> bool:
+    """Return whether aiohttp has what WebSockets need; otherwise log one warning."""
+    return has_members(MEMBERS, "WebSockets cannot be opened. Clients can poll.")
 
 
 class MessageHandler(Protocol):
@@ -253,7 +269,7 @@ class CheckedSocket(web.WebSocketResponse):
     def _handshake(self, request: web.BaseRequest) -> Any:
         """Check the handshake. Raises aiohttp's 400, also for a key of other characters than ASCII and for HTTP/1.0."""
         try:
-            if request.version >= HttpVersion11:
+            if request.version >= HttpVersion11 and can_be_opened():
                 return super()._handshake(request)
         except ValueError:
             pass

@@ -14,7 +14,12 @@ from coalserver.web.streaming import event_stream, held_connections, websocket
 from coalserver.web.streaming.event_stream import FeedConnection, SseConnection
 from coalserver.web.streaming.held_connections import HeldConnection, can_let_go
 from coalserver.web.streaming.parked_poll import ParkingRunner
-from coalserver.web.streaming.websocket import MAX_SPARE_PARSERS, FrameParser, whole_text
+from coalserver.web.streaming.websocket import (
+    MAX_SPARE_PARSERS,
+    FrameParser,
+    can_be_opened,
+    whole_text,
+)
 from tests.web.streaming.parking_server import URL, Connection, ParkingServer, run_parking_server
 
 TIMEOUT_SECONDS = 5
@@ -343,8 +348,9 @@ async def test_client_that_does_not_answer_a_close_frame_is_closed(
 
 def test_this_version_of_aiohttp_has_all_members(caplog: pytest.LogCaptureFixture) -> None:
     can_let_go.cache_clear()
+    can_be_opened.cache_clear()
     with caplog.at_level(logging.WARNING):
-        assert can_let_go()
+        assert can_let_go() and can_be_opened()
     assert not caplog.records
 
 
@@ -361,6 +367,18 @@ def test_missing_member_is_one_warning(
         can_let_go.cache_clear()
     [record] = caplog.records
     assert "RequestHandler._nothing" in record.getMessage()
+
+
+async def test_looks_at_clients_are_spread_over_seconds(server: ParkingServer) -> None:
+    """Feeds that were opened at once must not all be looked at in one second, again and again."""
+    _, socket = await open_socket(server)
+    buckets = set()
+    for _ in range(200):
+        assert socket._timer is not None
+        socket._app.timers.cancel(socket, socket._timer)
+        socket.expire()
+        buckets.add(socket._timer)
+    assert len(buckets) >= 4
 
 
 # Whole text frames, which need no parser.
