@@ -114,7 +114,7 @@ class Member:
         #: The time of the last message or pong, and the start of the second in which messages are counted.
         self._last_sign_at = self._second_started_at = self._clock()
         self._count = 0
-        self._send_buffer = SendBuffer(socket, self, relay.turn)
+        self._send_buffer = SendBuffer(socket, relay.turn)
         #: Send a frame; returns False if the client is too slow and the frame is dropped.
         self.send = self._send_buffer.send
         self._rendered_sender = ("", False, b"")

@@ -7,10 +7,10 @@ not catch up is disconnected.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from coalserver.web.streaming.timers import Timers
-from coalserver.web.streaming.websocket import WebSocketConnection
+from coalserver.web.streaming.websocket import MessageHandler, WebSocketConnection
 
 #: Unread bytes above which a client misses frames.
 HIGH_WATER_MARK = 256 * 1024
@@ -20,8 +20,8 @@ FLUSH_BYTES = 64 * 1024
 STALLED_SECONDS = 30
 
 
-class Owner(Protocol):
-    """The owner of a WebSocket."""
+class Owner(MessageHandler, Protocol):
+    """The handler of a WebSocket that has a buffer."""
 
     def missed(self, count: int) -> None:
         """Report that the client reads again after it missed some frames."""
@@ -55,14 +55,11 @@ class SendBuffer:
     """The unsent frames of one WebSocket. Watched by the timers while bytes are unread."""
 
     __slots__ = (
-        "_socket", "_owner", "_scheduler", "_frames", "_size", "_full", "_missed", "_unread_since",
+        "_socket", "_scheduler", "_frames", "_size", "_full", "_missed", "_unread_since",
     )  # fmt: skip
 
-    def __init__(
-        self, socket: WebSocketConnection, owner: Owner, scheduler: FlushScheduler
-    ) -> None:
+    def __init__(self, socket: WebSocketConnection, scheduler: FlushScheduler) -> None:
         self._socket = socket
-        self._owner = owner
         self._scheduler = scheduler
         self._frames: list[bytes] = []
         #: Bytes of `_frames`.
@@ -114,10 +111,14 @@ class SendBuffer:
         since = self._unread_since
         if since is not None and self._socket.unread and not self._socket.code:
             if self._scheduler.clock() - since >= STALLED_SECONDS:
-                self._owner.stalled()
+                self._owner().stalled()
             return
         self._scheduler.timers.unwatch(self)
         self._unread_since = None
         missed, self._missed = self._missed, 0
-        if missed:
-            self._owner.missed(missed)
+        if missed and not self._socket.code:
+            self._owner().missed(missed)
+
+    def _owner(self) -> Owner:
+        """Return the handler of a socket that is open. It refers to this buffer, which therefore does not keep it."""
+        return cast(Owner, self._socket.handler)

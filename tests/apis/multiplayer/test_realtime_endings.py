@@ -1,6 +1,7 @@
 """Realtime: how connections end, invalid input, and slow clients."""
 
 import asyncio
+import gc
 
 import aiohttp
 import pytest
@@ -10,9 +11,11 @@ from coalserver.apis.multiplayer.relay import (
     IDLE_SECONDS,
     MAX_MESSAGES_PER_SECOND,
     PING_SECONDS,
+    Member,
     Relay,
 )
-from coalserver.web.streaming.send_buffer import HIGH_WATER_MARK, STALLED_SECONDS
+from coalserver.web.streaming.send_buffer import HIGH_WATER_MARK, STALLED_SECONDS, SendBuffer
+from coalserver.web.streaming.websocket import WebSocketConnection
 from tests.apis.multiplayer.scene import success
 from tests.apis.multiplayer.socket_client import (
     connect,
@@ -50,6 +53,22 @@ async def test_kicked_member_is_disconnected_with_the_reason(scene):
     _, guest = await connect_two(scene)
     success(await scene.host.post("game_room.php/kick", {"player_id": scene.guest.id}))
     assert await guest.receive_close() == (1008, "You were kicked")
+
+
+async def test_ended_connection_is_freed_without_a_garbage_collection(scene):
+    host, guest = await connect_two(scene)
+    gc.collect()
+    gc.disable()
+    try:
+        await host.close()
+        await guest.close()
+        await scene.test_app.wait_until(lambda: not scene.test_app.core.presence._connections)
+        kinds = (Member, SendBuffer, WebSocketConnection)
+        await scene.test_app.wait_until(
+            lambda: not [one for one in gc.get_objects() if isinstance(one, kinds)]
+        )
+    finally:
+        gc.enable()
 
 
 async def test_logged_out_player_is_disconnected_and_offline(scene):
