@@ -7,14 +7,17 @@ handles its requests in aiohttp's ordinary way.
 import logging
 from collections.abc import Iterable, Mapping
 
+from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 log = logging.getLogger(__name__)
 
 RELEASED_CONNECTIONS = "released connections"
 PARKED_POLLS = "parked polls"
+HELD_CONNECTIONS = "held connections"
+WEBSOCKETS = "WebSockets"
 
-#: Members of `RequestHandler`. Those of connections are always needed.
+#: Members of `RequestHandler`, or of the class in OWNERS. Those of connections are always needed.
 PRIVATE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "connections": ("_manager", "_messages", "_request_count", "_request_in_progress"),
     RELEASED_CONNECTIONS: (
@@ -26,21 +29,26 @@ PRIVATE_MEMBERS: Mapping[str, tuple[str, ...]] = {
         "_close", "_force_close", "_keepalive_timeout", "_next_keepalive_close_time", "_paused",
         "_process_keepalive", "_request_count", "_upgraded",
     ),
+    # aiohttp's server also asks a connection that ends for its `_task_handler`.
+    HELD_CONNECTIONS: ("_manager", "_task_handler", "set_parser"),
+    WEBSOCKETS: ("_close_transport", "_handshake", "_on_data_received", "_post_start", "_reset_heartbeat"),
 }  # fmt: skip
+OWNERS: Mapping[str, type] = {WEBSOCKETS: web.WebSocketResponse}
 
 
-def missing_members(feature: str, handler: type = RequestHandler) -> list[str]:
-    """Return the private members that a feature needs and this aiohttp does not have."""
-    return [name for name in PRIVATE_MEMBERS[feature] if not hasattr(handler, name)]
+def missing_members(feature: str, owner: type | None = None) -> list[str]:
+    """Return the private members that a feature needs and this aiohttp, or another owner, does not have."""
+    owner = owner or OWNERS.get(feature, RequestHandler)
+    return [name for name in PRIVATE_MEMBERS[feature] if not hasattr(owner, name)]
 
 
-def usable(features: Iterable[str], handler: type = RequestHandler) -> bool:
+def usable(features: Iterable[str], owner: type | None = None) -> bool:
     """Return whether this aiohttp has all that some features need; log one warning if it does not."""
-    missing = {feature: missing_members(feature, handler) for feature in features}
+    missing = {feature: missing_members(feature, owner) for feature in features}
     if not any(missing.values()):
         return True
     log.warning(
-        "This version of aiohttp lacks %s. Off until then: %s. Everything is served, but slower.",
+        "This version of aiohttp lacks %s. Off until then: %s. All feeds are served, but in aiohttp's slower way.",
         ", ".join(dict.fromkeys(name for names in missing.values() for name in names)),
         ", ".join(feature for feature, names in missing.items() if names),
     )

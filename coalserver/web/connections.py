@@ -133,8 +133,9 @@ class Connection(RequestHandler):
     def release_when_idle(self) -> None:
         """Release aiohttp's request, parser, task and keep-alive timer once the current response is finished.
 
-        For a connection that an owner serves for long by itself: a parked poll, a WebSocket, an event stream. The
-        handler calls this, leaves the transport to the owner and returns `AlreadySent(keep_alive=True)`. Then:
+        For a connection that an owner serves for long by itself: a parked poll. (Sockets and streams let go of all of
+        aiohttp, see `held_connections`.) The handler calls this, leaves the transport to the owner and returns
+        `AlreadySent(keep_alive=True)`. Then:
 
         * Bytes go to the parser that was set with `set_parser`, if there is one (a stream that expects none sets one
           that discards them). Without one, `data_received` restores aiohttp's parser and task first.

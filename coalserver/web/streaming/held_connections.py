@@ -8,8 +8,9 @@ aiohttp takes the transport back.
 
     aiohttp's connection --request--> handler --hold()--> HeldConnection --give_back()--> aiohttp's connection (new)
 
-Where aiohttp has read more than this one request, or lacks one of MEMBERS, its connection and the handler stay, wait
-behind the held connection and go on after it.
+Where aiohttp has read more than this one request, or lacks a private member that this needs (`aiohttp_internals`), its
+connection and the handler stay, wait behind the held connection and go on after it. aiohttp's server calls `close` and
+`shutdown` of all connections when it stops.
 """
 
 import asyncio
@@ -19,16 +20,10 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from coalserver.web.aiohttp_internals import HELD_CONNECTIONS, usable
 from coalserver.web.connections import Connection, ConnectionServer
-from coalserver.web.private_members import Members, has_members
 from coalserver.web.responses import AlreadySent
 
-#: Private members of aiohttp, and public ones that are in no documentation. aiohttp's server also reads
-#: `_task_handler` of a connection that ends, and calls `close` and `shutdown` of all when it stops.
-MEMBERS: Members = {
-    RequestHandler: ("_manager", "_task_handler", "connection_lost", "set_parser", "shutdown"),
-    web.Server: ("connection_made", "connection_lost", "connections", "pre_shutdown", "shutdown"),
-}
 #: Bytes that are kept of what a client sends behind the request of a stream, before reading from it pauses.
 MAX_BUFFERED_BYTES = 16 * 1024
 
@@ -36,7 +31,7 @@ MAX_BUFFERED_BYTES = 16 * 1024
 @cache
 def can_let_go() -> bool:
     """Return whether aiohttp's connections can be freed; otherwise log one warning."""
-    return has_members(MEMBERS, "open sockets and streams take more memory.")
+    return usable((HELD_CONNECTIONS,))
 
 
 class HeldConnection(asyncio.Protocol):

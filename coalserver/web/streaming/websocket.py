@@ -4,10 +4,10 @@ aiohttp's own class costs a queue, a future and an iteration of the event loop p
 each write waits for a slow client. Here the parser passes a message on at once, and an idle socket has neither a task
 nor a parser. Code that writes to many clients checks `unread` before it writes more.
 
-This relies on private members of aiohttp: on MEMBERS, and on `WebSocketDataQueue`, `WebSocketReader` and
-`websocket_mask`, which are in no public module. `CheckedSocket` and `FeedSocket` also set `_reader`, `_writer`,
-`_parser` and `_ws_protocol`, and read `_req`, `_max_msg_size`, `_decode_text` and `_heartbeat` of their instances.
-They are used in no other module, and setup.cfg pins aiohttp's minor version.
+This relies on private members of aiohttp: on those in `aiohttp_internals`, and on `WebSocketDataQueue`,
+`WebSocketReader` and `websocket_mask`, which are in no public module. `CheckedSocket` and `FeedSocket` also set
+`_reader`, `_writer`, `_parser` and `_ws_protocol`, and read `_req`, `_max_msg_size`, `_decode_text` and `_heartbeat` of
+their instances. They are used in no other module, and setup.cfg pins aiohttp's minor version.
 """
 
 import asyncio
@@ -22,19 +22,11 @@ from aiohttp._websocket.helpers import websocket_mask
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.web.private_members import Members, has_members
+from coalserver.web.aiohttp_internals import WEBSOCKETS, usable
 from coalserver.web.streaming.held_connections import HeldConnection
 
 log = logging.getLogger(__name__)
 
-#: Private members of aiohttp; without one of them WebSockets do not work.
-MEMBERS: Members = {
-    web.WebSocketResponse: (
-        "_handshake", "_post_start", "_close_transport", "_reset_heartbeat", "_on_data_received",
-    ),
-    WebSocketDataQueue: ("feed_data", "feed_eof", "set_exception"),
-    WebSocketReader: ("feed_data", "feed_eof"),
-}  # fmt: skip
 #: Unread bytes above which a client's pings are not answered.
 HIGH_WATER_MARK = 64 * 1024
 #: Seconds for a client to read what precedes the close and to answer it.
@@ -53,8 +45,8 @@ TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
 @cache
 def can_be_opened() -> bool:
-    """Return whether aiohttp has what WebSockets need; otherwise log one warning."""
-    return has_members(MEMBERS, "WebSockets cannot be opened. Clients can poll.")
+    """Return whether aiohttp has what WebSockets need; otherwise log one warning. Clients can poll instead."""
+    return usable((WEBSOCKETS,))
 
 
 class MessageHandler(Protocol):
