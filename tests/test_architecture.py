@@ -50,8 +50,12 @@ OUTSIDE = {
 }
 #: Packages without `async def` and asyncio (law L1).
 SYNCHRONOUS = ("domain", "game", "games", "core/commands", "core/queries")
-#: The only modules that may catch every exception.
-CATCH_ALL = {"core/feed.py", "web/endpoint.py", "services/housekeeping.py", "domain/play/game.py"}
+#: The only modules that may catch every exception. `websocket` logs it and closes the socket with 1011, as it does for
+#: messages that pass through aiohttp's parser, which catches it too.
+CATCH_ALL = {
+    "core/feed.py", "web/endpoint.py", "services/housekeeping.py", "domain/play/game.py",
+    "web/streaming/websocket.py",
+}  # fmt: skip
 #: Words that mean different things in different documents, as whole names.
 BANNED = {"session", "server", "user", "sessions", "servers", "users"}
 EMPTY_NAMES = {"manager", "helper", "helpers", "utils", "common", "base", "data", "info"}

@@ -370,6 +370,43 @@ def test_missing_member_is_one_warning(
     assert "_nothing" in record.getMessage() and HELD_CONNECTIONS in record.getMessage()
 
 
+class FailingHandler:
+    """A handler with a fault."""
+
+    def __init__(self) -> None:
+        self.ended_count = 0
+
+    def text(self, raw: bytes) -> None:
+        raise KeyError(raw.decode())
+
+    def binary(self) -> None: ...
+
+    def pong(self) -> None: ...
+
+    def ended(self) -> None:
+        self.ended_count += 1
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_message_that_fails_closes_the_socket_and_is_logged(
+    server: ParkingServer, caplog: pytest.LogCaptureFixture, pieces: int
+) -> None:
+    connection, socket = await open_socket(server)
+    socket.handler = handler = FailingHandler()
+    first, second = text_frame(b"what", b"\x84"), text_frame(b"more", b"\x84")
+    if pieces == 1:
+        connection.writer.write(first)
+    else:
+        connection.writer.write(first + second)
+    assert await connection.reader.readexactly(4) == b"\x88\x02\x03\xf3"
+    connection.writer.write(second)
+    connection.writer.close()
+    await until(lambda: not server.server.connections)
+    [record] = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert record.exc_info is not None and "what" in str(record.exc_info[1])
+    assert handler.ended_count == 1
+
+
 async def test_looks_at_clients_are_spread_over_seconds(server: ParkingServer) -> None:
     """Feeds that were opened at once must not all be looked at in one second, again and again."""
     _, socket = await open_socket(server)
