@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from coalserver.core import topics as topic
-from coalserver.core.clocks import STEP_SECONDS
 from coalserver.core.commands.idempotency import find_idempotent_result, save_idempotency_record
 from coalserver.core.commands.synced_state import snapshot_synced_states
 from coalserver.core.feed import Feed
@@ -210,13 +209,6 @@ class Core:
         at, clocks = self.presence.last_seen_at(player, default), self.clocks
         # As `Clocks.to_wall`, but without another call: this runs for every request with a token.
         return at if at < clocks.started else at + clocks.drift
-
-    def last_seen_times(self) -> Mapping[int, float]:
-        """Return the wall time of every player's last activity."""
-        times = self.presence.last_seen()
-        if abs(self.clocks.drift) < STEP_SECONDS:
-            return times
-        return {player: self.clocks.to_wall(at) for player, at in times.items()}
 
     @property
     def expiry_time(self) -> float:

@@ -2,7 +2,12 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from heapq import heappop, heappush
+from sys import maxsize
 from typing import Protocol
+
+#: Seconds between two looks at an away player's seats at least.
+LOOK_SECONDS = 0.5
 
 
 class Holder(Protocol):
@@ -22,8 +27,11 @@ class Presence:
     def __init__(self, last_seen: Mapping[int, float] | None = None) -> None:
         self._last_seen: dict[int, float] = dict(last_seen or {})
         self._present: OrderedDict[int, float] = OrderedDict()
-        #: Away players -> whether a seat of theirs may still be freed.
-        self._away: dict[int, bool] = {}
+        self._away: set[int] = set()
+        #: Away players of whom a seat may still be freed -> when that is looked at next.
+        self._pending: dict[int, float] = {}
+        #: The same as a heap of times and players; an entry counts if `_pending` has its time.
+        self._looks: list[tuple[float, int]] = []
         self._connections: dict[int, int] = {}
         #: By player: one holder, or several.
         self._holders: dict[int, Holder | dict[Holder, None]] = {}
@@ -36,7 +44,8 @@ class Presence:
         if self._left:
             self._left.discard(player)
         if player in self._away:
-            del self._away[player]
+            self._away.discard(player)
+            self._pending.pop(player, None)
             self._present[player] = now
             return True
         self._present[player] = now
@@ -114,46 +123,78 @@ class Presence:
     def leave(self, player: int) -> None:
         """Mark a player away who logs out, even if connections of theirs are open."""
         self._present.pop(player, None)
-        self._away[player] = True
+        self._away.add(player)
+        self.look_at(player, 0.0)
         self._left.add(player)
         self._tell_holders(player)
 
-    def expire(self, now: float, within: float) -> list[int]:
-        """Mark players away who were not active within that many seconds, and return them."""
-        newly_away = []
-        while self._present:
-            player, at = next(iter(self._present.items()))
-            if now - at < within:
+    def is_silent(self, now: float, within: float) -> bool:
+        """Return whether `expire` has anything to do."""
+        return bool(self._present) and now - next(iter(self._present.values())) >= within
+
+    def expire(self, now: float, within: float, limit: int = maxsize) -> list[int]:
+        """Mark players away who were not active within that many seconds, and return them.
+
+        Handles at most `limit` players, of whom some may be present by an open connection.
+        """
+        newly_away: list[int] = []
+        for _ in range(limit):
+            if not self.is_silent(now, within):
                 break
+            player = next(iter(self._present))
             del self._present[player]
             if player in self._connections or self._is_held(player):
                 self._present[player] = now
                 self._last_seen[player] = now
                 continue
-            self._away[player] = True
+            self._away.add(player)
+            self.look_at(player, now)
             newly_away.append(player)
             self._tell_holders(player)
         return newly_away
 
     def away_players(self) -> Iterable[int]:
         """Return the away players whose seats may still be freed."""
-        return [player for player, pending in self._away.items() if pending]
+        return list(self._pending)
+
+    def is_pending(self, player: int) -> bool:
+        """Return whether a seat of an away player may still be freed."""
+        return player in self._pending
+
+    def look_at(self, player: int, at: float) -> None:
+        """Let `take_pending` return an away player from that time on: of the steady clock."""
+        self._pending[player] = at
+        heappush(self._looks, (at, player))
+
+    def take_pending(self, now: float, limit: int) -> list[int]:
+        """Return up to `limit` away players whose seats are to be looked at now.
+
+        The next look is LOOK_SECONDS later unless `look_at` sets another time.
+        """
+        taken: list[int] = []
+        while self._looks and self._looks[0][0] <= now and len(taken) < limit:
+            at, player = heappop(self._looks)
+            if self._pending.get(player) == at:
+                self.look_at(player, now + LOOK_SECONDS)
+                taken.append(player)
+        return taken
 
     def stop_pending(self, player: int) -> None:
         """Remove an away player from those whose seats may be freed."""
-        if player in self._away:
-            self._away[player] = False
+        self._pending.pop(player, None)
 
     def unwatch(self, player: int) -> None:
         """Stop watching a player. The time of their last activity is kept."""
-        self._away.pop(player, None)
+        self._away.discard(player)
+        self._pending.pop(player, None)
         self._present.pop(player, None)
 
     def resume(self, player: int, away: bool, now: float) -> None:
         """Watch a player again after a restart, which counts as activity."""
         self._last_seen[player] = now
         if away:
-            self._away[player] = True
+            self._away.add(player)
+            self.look_at(player, now)
         else:
             self.touch(player, now)
 
@@ -162,10 +203,6 @@ class Presence:
         for player in (*self._present, *self._away):
             self._last_seen[player] = now
         self._present = OrderedDict.fromkeys(self._present, now)
-
-    def last_seen(self) -> Mapping[int, float]:
-        """Return the time of the last activity of every player."""
-        return self._last_seen
 
     def _is_held(self, player: int) -> bool:
         """Return whether a poll of the player is open with any of the holders."""

@@ -181,13 +181,12 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     Room: Index(
-        ("code", "member", "closed", "ended", "with_authority"),
+        ("code", "member", "closed", "ended"),
         lambda room: (
             (room.code,),
             tuple(map(_player_of, room.roster.seats)) if room.close_reason is None else (),
             ("",) if room.close_reason is not None else (),
             tuple(map(_player_of, room.roster.seats)) if room.close_reason is not None else (),
-            ("",) if room.authority and room.close_reason is None else (),
         ),
     ),
     SyncedState: Index((), lambda _: ()),

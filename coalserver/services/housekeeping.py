@@ -6,30 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from coalserver.core.commands.cleanup import (
-    close_idle_rooms,
-    delete_expired_actions,
-    delete_expired_bans,
-    delete_expired_claims,
-    delete_expired_guests,
-    delete_expired_idempotency_records,
-    delete_expired_join_requests,
-    delete_expired_known_clients,
-    delete_expired_lobbies_and_rooms,
-    delete_expired_login_sessions,
-    delete_expired_pairings,
-    delete_expired_sent_chats,
-    delete_expired_tokens,
-    mark_silent_worlds,
-    revoke_expired_tokens,
-    suspend_quiet_visits,
-)
-from coalserver.core.commands.join_requests import expire_join_requests
-from coalserver.core.commands.presence import mark_away, release_away_seats
+from coalserver.core.absence import Absence
+from coalserver.core.commands.cleanup import mark_silent_worlds, suspend_quiet_visits
 from coalserver.core.engine import Core
+from coalserver.core.expiry import Expiry
 from coalserver.core.ingest import last_line_at
 from coalserver.core.ports import StoreFailed
-from coalserver.core.queries.rooms import is_seated, short_grace_seats
 from coalserver.core.queries.worlds import silent_worlds, unpinged_worlds
 
 log = logging.getLogger(__name__)
@@ -61,6 +43,12 @@ class Housekeeping:
     def __init__(self, core: Core, retention: RetentionPolicy) -> None:
         self._core = core
         self._retention = retention
+        self._absence = Absence(core, retention.away_after, self._run_logged)
+        self._expiry = Expiry(
+            core,
+            closed_seconds=retention.closed_seconds,
+            idle_seconds=retention.idle_room_seconds,
+        )
         self._swept_at = self._retention_applied_at = core.clocks.steady()
         #: Of worlds without pings: the time of the newest line, and since when it has been the newest.
         self._newest_lines: dict[int, tuple[float, float]] = {}
@@ -83,19 +71,16 @@ class Housekeeping:
         if clocks.check():
             log.warning("The clock was changed. All players count as present for now.")
             self._core.presence.resume_all(now)
-        for player in self._core.presence.expire(now, self._retention.away_after):
-            await self._run_logged(self._mark_away, player)
-        for player in self._core.presence.away_players():
-            await self._run_logged(self._free_seats, player)
-        for player, grace in self._core.query(short_grace_seats):
-            if not self._core.presence.online(player, now, grace):
-                await self._run_logged(self._free_seats, player)
+            self._absence.restart()
+            self._expiry.restart()
+        await self._absence.run_once(now)
         if clocks.in_doubt:
             # A wrong time may be corrected again; what is deleted by it is lost.
             return
         if now - self._swept_at >= SWEEP_INTERVAL:
             self._swept_at = now
-            await self._run_logged(self._sweep)
+            await self._run_logged(self._expiry.run_once)
+            await self._run_logged(self._check_worlds)
         if now - self._retention_applied_at >= RETENTION_INTERVAL:
             self._retention_applied_at = now
             retention = self._retention
@@ -103,50 +88,11 @@ class Housekeeping:
                 self._core.now - retention.event_seconds, retention.min_event_count
             )
             await self._run_logged(self._core.delete_expired_samples)
-            await self._run_logged(self._delete_expired_guests)
+            await self._run_logged(self._expiry.delete_expired_guests)
 
-    async def _mark_away(self, player: int) -> None:
-        if not self._core.presence.away(player):
-            # The player was active again while others were marked.
-            return
-        if self._core.query(is_seated, player=player):
-            await self._core.execute(mark_away, player_id=player)
-        else:
-            self._core.presence.unwatch(player)
-
-    async def _free_seats(self, player: int) -> None:
-        # By the steady clock, relative to the time of the command.
-        silent_seconds = self._core.clocks.steady() - self._core.presence.last_seen_at(player)
-        last = self._core.now - silent_seconds
-        waiting = await self._core.execute(release_away_seats, player_id=player, last_seen=last)
-        if not self._core.query(is_seated, player=player):
-            self._core.presence.unwatch(player)
-        elif not waiting:
-            self._core.presence.stop_pending(player)
-
-    async def _sweep(self) -> None:
-        core, retention = self._core, self._retention
-        await self._run_batches(lambda: core.execute(delete_expired_idempotency_records))
-        await self._run_batches(lambda: core.execute(delete_expired_actions))
-        await self._run_batches(lambda: core.execute(expire_join_requests))
-        await self._run_batches(
-            lambda: core.execute(
-                delete_expired_join_requests, retention_seconds=retention.closed_seconds
-            )
-        )
-        await self._run_batches(lambda: core.execute(delete_expired_bans))
-        await self._run_batches(lambda: core.execute(delete_expired_tokens))
-        await self._run_batches(lambda: core.execute(delete_expired_login_sessions))
-        await self._run_batches(lambda: core.execute(delete_expired_known_clients))
-        await self._run_batches(lambda: core.execute(delete_expired_pairings))
-        await self._run_batches(
-            lambda: core.execute(
-                delete_expired_lobbies_and_rooms, retention_seconds=retention.closed_seconds
-            )
-        )
-        await self._run_batches(
-            lambda: core.execute(close_idle_rooms, idle_seconds=retention.idle_room_seconds)
-        )
+    async def _check_worlds(self) -> None:
+        """Note the worlds whose agents are silent, and suspend the visits to them."""
+        core = self._core
         last_lines = await self._last_lines(
             world.id for world in core.query(silent_worlds, now=core.now)
         )
@@ -154,10 +100,6 @@ class Housekeeping:
         quiet = await self._quiet_worlds()
         if quiet:
             await core.execute(suspend_quiet_visits, last_lines=quiet)
-        await self._run_batches(lambda: core.execute(delete_expired_claims))
-        await self._run_batches(lambda: core.execute(delete_expired_sent_chats))
-        last_seen = core.last_seen_times()
-        await self._run_batches(lambda: core.execute(revoke_expired_tokens, last_seen=last_seen))
 
     async def _quiet_worlds(self) -> dict[int, float]:
         """Return the newest lines of worlds without pings that have had no newer one for IMPORT_SECONDS.
@@ -183,15 +125,6 @@ class Housekeeping:
         """Return the times of the newest lines of worlds, without lines of the future."""
         core = self._core
         return {world: await last_line_at(core, world, before=core.now + 1) for world in worlds}
-
-    async def _delete_expired_guests(self) -> None:
-        core, closed_seconds = self._core, self._retention.closed_seconds
-        last_seen = core.last_seen_times()
-        await self._run_batches(
-            lambda: core.execute(
-                delete_expired_guests, last_seen=last_seen, retention_seconds=closed_seconds
-            )
-        )
 
     async def _run_batches(self, batch: Callable[[], Any]) -> None:
         """Call `batch` until it returns 0; requests are handled between two batches."""

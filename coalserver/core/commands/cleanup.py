@@ -1,7 +1,11 @@
-"""Cleanup commands: deletion of what has expired. Each handles a bounded chunk and returns how many it handled."""
+"""Cleanup commands: deletion of what has expired. Each handles a bounded chunk and returns how many it handled.
+
+`ids` limits a command to these entities, of which some may be deleted meanwhile; None: it looks at all of the class.
+"""
 
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from typing import TypeVar
 
 from coalserver.core.commands.accounts import revoke_token
 from coalserver.core.commands.members import force_close
@@ -19,10 +23,12 @@ from coalserver.domain.minecraft.world import PING_SAVE_SECONDS, QUIET_SECONDS, 
 from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action
 from coalserver.domain.play.game import StorageItem
 from coalserver.domain.play.join_requests import JoinRequest
-from coalserver.domain.play.lobby import CloseReason, Lobby
+from coalserver.domain.play.lobby import CloseReason, Lobby, LobbyState
 from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import SyncedState
+
+E = TypeVar("E", bound=Identified)
 
 #: Entities changed by one command: few enough that requests do not have to wait.
 CHUNK_SIZE = 500
@@ -34,35 +40,50 @@ MAX_IDEMPOTENCY_RECORDS = 1_000_000
 ECHO_SECONDS = 900
 
 
-def delete_expired_lobbies_and_rooms(uow: UnitOfWork, *, retention_seconds: float) -> int:
-    """Delete lobbies and rooms that were closed at least `retention_seconds` ago; return their number."""
-    rooms = [
+def delete_expired_rooms(
+    uow: UnitOfWork, *, retention_seconds: float, ids: Iterable[int] | None = None
+) -> int:
+    """Delete rooms that were closed at least `retention_seconds` ago; return their number."""
+    expired = (
         room
-        for room in uow.state.find(Room, "closed", "")
-        if uow.now - (room.closed or 0) >= retention_seconds
-    ][:CHUNK_SIZE]
-    lobbies = [
-        lobby
-        for lobby in uow.state.find(Lobby, "closed", "")
-        if not lobby.roster.seats and uow.now - (lobby.closed or 0) >= retention_seconds
-    ][:CHUNK_SIZE]
-    for room in rooms:
+        for room in _candidates(uow, Room, ids)
+        if room.ended and uow.now - (room.closed or 0) >= retention_seconds
+    )
+    chunk = list(islice(expired, CHUNK_SIZE))
+    for room in chunk:
         uow.delete(room)
         synced_state = uow.get(SyncedState, room.id)
         if synced_state is not None:
             uow.delete(synced_state)
-    for lobby in lobbies:
+    return len(chunk)
+
+
+def delete_expired_lobbies(
+    uow: UnitOfWork, *, retention_seconds: float, ids: Iterable[int] | None = None
+) -> int:
+    """Delete lobbies without members that were closed at least `retention_seconds` ago; return their number."""
+    expired = (
+        lobby
+        for lobby in _candidates(uow, Lobby, ids)
+        if lobby.state is not LobbyState.OPEN
+        and not lobby.roster.seats
+        and uow.now - (lobby.closed or 0) >= retention_seconds
+    )
+    chunk = list(islice(expired, CHUNK_SIZE))
+    for lobby in chunk:
         uow.delete(lobby)
         for request in uow.find(JoinRequest, "lobby", lobby.id):
             uow.delete(request)
-    return len(rooms) + len(lobbies)
+    return len(chunk)
 
 
-def close_idle_rooms(uow: UnitOfWork, *, idle_seconds: float) -> int:
+def close_idle_rooms(
+    uow: UnitOfWork, *, idle_seconds: float, ids: Iterable[int] | None = None
+) -> int:
     """Close rooms without activity for `idle_seconds`; return their number. Emits RoomClosed."""
     idle_rooms = (
         room
-        for room in uow.state.all(Room)
+        for room in _candidates(uow, Room, ids)
         if not room.ended and uow.now - room.touched >= idle_seconds
     )
     chunk = list(islice(idle_rooms, CHUNK_SIZE))
@@ -71,14 +92,16 @@ def close_idle_rooms(uow: UnitOfWork, *, idle_seconds: float) -> int:
     return len(chunk)
 
 
-def revoke_expired_tokens(uow: UnitOfWork, *, last_seen: Mapping[int, float]) -> int:
+def revoke_expired_tokens(
+    uow: UnitOfWork, *, last_seen: Mapping[int, float], ids: Iterable[int] | None = None
+) -> int:
     """Revoke tokens that can no longer be refreshed; return their number.
 
     Emits what `accounts.revoke_token` emits.
     """
     expired = (
         token
-        for token in uow.state.all(Token)
+        for token in _candidates(uow, Token, ids)
         if token.is_fully_expired(last_seen.get(token.player, 0.0), uow.now)
     )
     chunk = list(islice(expired, CHUNK_SIZE))
@@ -88,7 +111,11 @@ def revoke_expired_tokens(uow: UnitOfWork, *, last_seen: Mapping[int, float]) ->
 
 
 def delete_expired_guests(
-    uow: UnitOfWork, *, last_seen: Mapping[int, float], retention_seconds: float
+    uow: UnitOfWork,
+    *,
+    last_seen: Mapping[int, float],
+    retention_seconds: float,
+    ids: Iterable[int] | None = None,
 ) -> int:
     """Delete guests without tokens and seats who were inactive for `retention_seconds`, with their data.
 
@@ -96,8 +123,9 @@ def delete_expired_guests(
     """
     expired = (
         player
-        for player in uow.state.find(Player, "guest", "")
-        if uow.now - max(last_seen.get(player.id, 0.0), player.created) >= retention_seconds
+        for player in _candidates(uow, Player, ids)
+        if player.guest
+        and uow.now - max(last_seen.get(player.id, 0.0), player.created) >= retention_seconds
         and not uow.state.ids(Token, "player", player.id)
         and not uow.state.ids(Lobby, "member", player.id)
         and not uow.state.ids(Room, "member", player.id)
@@ -111,31 +139,42 @@ def delete_expired_guests(
 
 
 def delete_expired_actions(
-    uow: UnitOfWork, *, retention_seconds: float = FINISHED_ACTION_SECONDS
+    uow: UnitOfWork,
+    *,
+    retention_seconds: float = FINISHED_ACTION_SECONDS,
+    ids: Iterable[int] | None = None,
 ) -> int:
     """Delete actions that were answered long ago; return their number."""
     expired = (
         action
-        for action in uow.state.all(Action)
+        for action in _candidates(uow, Action, ids)
         if action.finished_at is not None and uow.now - action.finished_at >= retention_seconds
     )
     return delete_chunk(uow, expired)
 
 
-def delete_expired_join_requests(uow: UnitOfWork, *, retention_seconds: float) -> int:
+def delete_expired_join_requests(
+    uow: UnitOfWork, *, retention_seconds: float, ids: Iterable[int] | None = None
+) -> int:
     """Delete join requests that ended at least `retention_seconds` ago; return their number."""
     expired = (
         request
-        for request in uow.state.all(JoinRequest)
+        for request in _candidates(uow, JoinRequest, ids)
         if request.answered_at is not None and uow.now - request.answered_at >= retention_seconds
     )
     return delete_chunk(uow, expired)
 
 
-def delete_expired_bans(uow: UnitOfWork) -> int:
+def delete_expired_bans(uow: UnitOfWork, *, ids: Iterable[int] | None = None) -> int:
     """Delete bans that have expired; return their number."""
-    expired = (ban for ban in uow.state.all(Ban) if not ban.is_active(uow.now))
+    expired = (ban for ban in _candidates(uow, Ban, ids) if not ban.is_active(uow.now))
     return delete_chunk(uow, expired)
+
+
+def _candidates(uow: UnitOfWork, kind: type[E], ids: Iterable[int] | None) -> Iterable[E]:
+    if ids is None:
+        return uow.state.all(kind)
+    return (entity for id in ids if (entity := uow.get(kind, id)) is not None)
 
 
 def delete_chunk(uow: UnitOfWork, ended: Iterable[Identified]) -> int:
@@ -146,42 +185,48 @@ def delete_chunk(uow: UnitOfWork, ended: Iterable[Identified]) -> int:
     return len(chunk)
 
 
-def delete_expired_login_sessions(uow: UnitOfWork) -> int:
+def delete_expired_login_sessions(uow: UnitOfWork, *, ids: Iterable[int] | None = None) -> int:
     """Delete login sessions that have expired; return their number."""
-    expired = (one for one in uow.state.all(LoginSession) if one.is_expired(uow.now))
+    expired = (one for one in _candidates(uow, LoginSession, ids) if one.is_expired(uow.now))
     return delete_chunk(uow, expired)
 
 
-def delete_expired_known_clients(uow: UnitOfWork) -> int:
+def delete_expired_known_clients(uow: UnitOfWork, *, ids: Iterable[int] | None = None) -> int:
     """Delete browsers and addresses without a login for long; return their number."""
-    return delete_chunk(uow, (one for one in uow.state.all(KnownClient) if one.is_expired(uow.now)))
+    return delete_chunk(
+        uow, (one for one in _candidates(uow, KnownClient, ids) if one.is_expired(uow.now))
+    )
 
 
-def delete_expired_pairings(uow: UnitOfWork) -> int:
+def delete_expired_pairings(uow: UnitOfWork, *, ids: Iterable[int] | None = None) -> int:
     """Delete pairing codes that have expired; return their number."""
-    expired = (one for one in uow.state.all(PairingCode) if one.is_expired(uow.now))
+    expired = (one for one in _candidates(uow, PairingCode, ids) if one.is_expired(uow.now))
     return delete_chunk(uow, expired)
 
 
-def delete_expired_tokens(uow: UnitOfWork) -> int:
-    """Delete authorization codes and tokens that have expired; return their number."""
-    codes = (one for one in uow.state.all(AuthorizationCode) if one.is_expired(uow.now))
-    pairs = (one for one in uow.state.all(TokenPair) if one.is_fully_expired(uow.now))
-    return delete_chunk(uow, codes) + delete_chunk(uow, pairs)
+def delete_expired_codes(uow: UnitOfWork, *, ids: Iterable[int] | None = None) -> int:
+    """Delete authorization codes that have expired; return their number."""
+    codes = _candidates(uow, AuthorizationCode, ids)
+    return delete_chunk(uow, (one for one in codes if one.is_expired(uow.now)))
 
 
-def delete_expired_claims(uow: UnitOfWork) -> int:
+def delete_expired_tokens(uow: UnitOfWork, *, ids: Iterable[int] | None = None) -> int:
+    """Delete pairs of tokens of which both have expired; return their number."""
+    pairs = _candidates(uow, TokenPair, ids)
+    return delete_chunk(uow, (one for one in pairs if one.is_fully_expired(uow.now)))
+
+
+def delete_expired_claims(uow: UnitOfWork, *, ids: Iterable[int] | None = None) -> int:
     """Delete claims that have expired; return their number."""
-    expired = [claim for claim in uow.state.all(UsernameClaim) if uow.now >= claim.until]
-    for claim in expired:
-        uow.delete(claim)
-    return len(expired)
+    claims = _candidates(uow, UsernameClaim, ids)
+    return delete_chunk(uow, (one for one in claims if uow.now >= one.until))
 
 
-def delete_expired_sent_chats(uow: UnitOfWork) -> int:
+def delete_expired_sent_chats(uow: UnitOfWork, *, ids: Iterable[int] | None = None) -> int:
     """Delete delivered chat messages that no log has shown in time; return their number."""
     return delete_chunk(
-        uow, (one for one in uow.state.all(SentChat) if uow.now - one.sent_at >= ECHO_SECONDS)
+        uow,
+        (one for one in _candidates(uow, SentChat, ids) if uow.now - one.sent_at >= ECHO_SECONDS),
     )
 
 

@@ -1,5 +1,6 @@
 """Join request commands: request to join a lobby, and answer as its host."""
 
+from collections.abc import Iterable
 from itertools import islice
 
 from coalserver.core import topics
@@ -89,12 +90,17 @@ def answer_join_request(
     return answered
 
 
-def expire_join_requests(uow: UnitOfWork) -> int:
-    """End join requests that were not answered in time; return their number.
+def expire_join_requests(uow: UnitOfWork, *, ids: Iterable[int] | None = None) -> int:
+    """End join requests that were not answered in time, of those with these ids or of all; return their number.
 
     Handles a bounded number. Emits JoinRequestAnswered.
     """
-    expired = (one for one in uow.state.all(JoinRequest) if one.is_expired(uow.now))
+    requests = (
+        uow.state.all(JoinRequest)
+        if ids is None
+        else filter(None, (uow.get(JoinRequest, id) for id in ids))
+    )
+    expired = (one for one in requests if one.is_expired(uow.now))
     chunk = list(islice(expired, CHUNK_SIZE))
     end_join_requests(uow, chunk, EndReason.EXPIRED)
     return len(chunk)

@@ -8,6 +8,7 @@ from coalserver.core.state import Reader, State
 from coalserver.core.steps import Steps
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action, ActionStatus
+from coalserver.domain.play.group import Group
 from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.player import Player, Removal
 from coalserver.domain.play.room import Room
@@ -145,17 +146,29 @@ def is_seated(state: State, *, player: int) -> bool:
     return bool(state.ids(Lobby, "member", player) or state.ids(Room, "member", player))
 
 
-def short_grace_seats(reader: Reader) -> list[tuple[int, float]]:
-    """Return the members of rooms with a source of truth, with the seconds until they time out.
+def short_grace_seats(reader: Reader, *, room: int) -> list[tuple[int, float]]:
+    """Return the members of a room with a source of truth, with the seconds until they time out.
 
-    Their grace is shorter than in other rooms, so it is checked every second.
+    There are none if the room has ended or its members' seats are kept.
     """
-    return [
-        (player, room.roster.grace)
-        for room in reader.find(Room, "with_authority", "")
-        if room.roster.grace is not None
-        for player in room.roster
+    found = reader.get(Room, room)
+    if found is None or found.ended or not found.authority or found.roster.grace is None:
+        return []
+    return [(player, found.roster.grace) for player in found.roster]
+
+
+def next_release(reader: Reader, *, player: int, silent: float, handover_after: float) -> float:
+    """Return after how many silent seconds of an away member their seats are to be looked at again.
+
+    That is the end of their grace in a group or, before it, the time at which they may be replaced as the host.
+    """
+    groups: list[Group] = [
+        *reader.find(Room, "member", player),
+        *reader.find(Lobby, "member", player),
     ]
+    graces = (group.roster.grace for group in groups if group.open)
+    due = [handover_after, *(grace for grace in graces if grace is not None)]
+    return min((seconds for seconds in due if seconds > silent), default=silent)
 
 
 def pending_actions(reader: Reader, *, room: int, player: int) -> list[Action]:

@@ -11,7 +11,8 @@ from coalserver.core.commands.cleanup import (
     delete_expired_bans,
     delete_expired_guests,
     delete_expired_idempotency_records,
-    delete_expired_lobbies_and_rooms,
+    delete_expired_lobbies,
+    delete_expired_rooms,
     revoke_expired_tokens,
 )
 from coalserver.core.commands.hosts import log_in_host, register_host
@@ -33,6 +34,14 @@ from tests.domain.builders import raises_code
 DAY = 86400
 
 
+def delete_expired_groups(table):
+    """Delete the lobbies and rooms that were closed a day ago; return their number."""
+    return sum(
+        table.execute(delete, retention_seconds=DAY)
+        for delete in (delete_expired_rooms, delete_expired_lobbies)
+    )
+
+
 def test_closed_groups_expire_with_their_join_requests(table):
     ann = table.make_guest()
     lobby, room = table.make_lobby(ann), table.make_room(ann)
@@ -40,9 +49,9 @@ def test_closed_groups_expire_with_their_join_requests(table):
     table.execute(members.close, kind=Lobby, id=lobby.id, by=ann)
     table.execute(members.close, kind=Room, id=room.id, by=ann)
     table.now += DAY - 1
-    assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 0
+    assert delete_expired_groups(table) == 0
     table.now += 1
-    assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 2
+    assert delete_expired_groups(table) == 2
     assert [table.state.count(kind) for kind in (Lobby, Room, JoinRequest)] == [0, 0, 0]
 
 
@@ -51,7 +60,7 @@ def test_open_groups_never_expire(table):
     table.make_lobby(ann)
     table.make_started_room(ann, game="free")
     table.now += 30 * DAY
-    assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 0
+    assert delete_expired_groups(table) == 0
 
 
 def test_started_lobby_expires_after_the_end_of_its_room(table):
@@ -59,9 +68,9 @@ def test_started_lobby_expires_after_the_end_of_its_room(table):
     room = table.make_started_room(ann, game="free")
     table.now += 30 * DAY
     table.execute(members.close, kind=Room, id=room.id, by=ann)
-    assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 0
+    assert delete_expired_groups(table) == 0
     table.now += DAY
-    assert table.execute(delete_expired_lobbies_and_rooms, retention_seconds=DAY) == 2
+    assert delete_expired_groups(table) == 2
 
 
 def test_idle_room_is_closed(table):

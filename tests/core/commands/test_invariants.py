@@ -37,7 +37,8 @@ RARE = (
     members.close,
     presence.release_away_seats,
     cleanup.close_idle_rooms,
-    cleanup.delete_expired_lobbies_and_rooms,
+    cleanup.delete_expired_rooms,
+    cleanup.delete_expired_lobbies,
 )
 #: Frequent, as they require other members.
 FREQUENT = (
@@ -210,7 +211,8 @@ class RandomCommands:
             (hosts.update_host_profile, {"host_id": host, "only_friends": flag}),
             (hosts.ban_guest, {"host_id": host, "other_id": host}),
             (hosts.unban_guest, {"host_id": host, "other_id": host}),
-            (cleanup.delete_expired_lobbies_and_rooms, {"retention_seconds": lambda: 500}),
+            (cleanup.delete_expired_rooms, {"retention_seconds": lambda: 500}),
+            (cleanup.delete_expired_lobbies, {"retention_seconds": lambda: 500}),
             (cleanup.close_idle_rooms, {"idle_seconds": lambda: 300}),
         ]
 

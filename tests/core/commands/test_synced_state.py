@@ -6,7 +6,7 @@ import pytest
 
 from coalserver.core import topics
 from coalserver.core.commands import members
-from coalserver.core.commands.cleanup import delete_expired_lobbies_and_rooms
+from coalserver.core.commands.cleanup import delete_expired_rooms
 from coalserver.core.commands.hosts import (
     join_host,
     launch_room,
@@ -97,7 +97,7 @@ def test_state_ends_and_expires_with_its_room(hosted_room, table):
     with raises_code(ErrorCode.ROOM_ENDED):
         hosted_room.update(state=b"2")
     assert hosted_room.state == 1
-    table.execute(delete_expired_lobbies_and_rooms, retention_seconds=0)
+    table.execute(delete_expired_rooms, retention_seconds=0)
     assert hosted_room.synced_state is None
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from coalserver.core.commands.cleanup import delete_expired_lobbies_and_rooms
+from coalserver.core.commands.cleanup import delete_expired_lobbies, delete_expired_rooms
 from coalserver.core.commands.games import add_game, save_storage_item
 from coalserver.core.commands.join_requests import request_to_join
 from coalserver.core.commands.lobbies import open_lobby
@@ -127,8 +127,9 @@ async def test_deleted_documents_are_subtracted(path, recover):
     room = await play(core, "chess")
     await core.execute(lambda uow: force_close(uow, uow.get(Room, room.id), CloseReason.CLOSED))
     core.context.clock.now += 1e6
-    while await core.execute(delete_expired_lobbies_and_rooms, retention_seconds=1):
-        pass
+    for delete in (delete_expired_rooms, delete_expired_lobbies):
+        while await core.execute(delete, retention_seconds=1):
+            pass
     assert core.state.get(Room, room.id) is None
     assert core.state.game_bytes["chess"] == size_on_disk(path, "chess")
 
