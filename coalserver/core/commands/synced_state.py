@@ -17,6 +17,8 @@ from coalserver.domain.text import constant_time_equals, secret_digest
 
 #: Snapshots made by one command: states may be large.
 CHUNK_SIZE = 20
+#: Bytes of states of which snapshots are made at once: a few milliseconds.
+CHUNK_BYTES = 64 * 1024
 
 
 def update_synced_state(
@@ -86,16 +88,23 @@ def send_binary(uow: UnitOfWork, *, room_id: int, sender: int, data: str) -> Ent
 
 
 def snapshot_synced_states(uow: UnitOfWork, *, before: float) -> int:
-    """Make snapshots of states whose patches are in entries about to be deleted; return their number."""
+    """Make snapshots of states whose patches are in entries about to be deleted; return their number.
+
+    Handles a bounded number, and stops at CHUNK_BYTES.
+    """
     old = (
         synced_state
         for synced_state in uow.state.all(SyncedState)
         if synced_state.patches and synced_state.snapshot_at < before
     )
-    chunk = list(islice(old, CHUNK_SIZE))
-    for synced_state in chunk:
+    number = size = 0
+    for synced_state in islice(old, CHUNK_SIZE):
         uow.save(synced_state.compact(uow.now))
-    return len(chunk)
+        number += 1
+        size += synced_state.size
+        if size >= CHUNK_BYTES:
+            break
+    return number
 
 
 def _get_room_of_member(uow: UnitOfWork, room_id: int, player_id: int) -> Room:

@@ -13,7 +13,12 @@ from coalserver.core.commands.hosts import (
     register_host,
     update_host_profile,
 )
-from coalserver.core.commands.synced_state import send_binary, send_command, update_synced_state
+from coalserver.core.commands.synced_state import (
+    send_binary,
+    send_command,
+    snapshot_synced_states,
+    update_synced_state,
+)
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.events import BinarySent, CommandSent, SyncedStateChanged
 from coalserver.domain.play.room import Room
@@ -130,3 +135,15 @@ def test_binary_message_is_emitted_to_all_others(hosted_room, table):
     table.execute(send_binary, room_id=hosted_room.room, sender=hosted_room.guest, data="AA==")
     expected = BinarySent("hosts", hosted_room.room, hosted_room.guest, "AA==")
     assert table.events(at=topics.commands(hosted_room.room)) == [expected]
+
+
+def test_few_bytes_of_states_become_snapshots_at_once(table):
+    def save(uow):
+        for id in range(1, 6):
+            state = b'{"a":"%b"}' % (b"x" * 40_000)
+            uow.save(SyncedState(id, state=state, patches=(b'{"b":1}',)))
+
+    table.execute(save)
+    made = [table.execute(snapshot_synced_states, before=table.now) for _ in range(4)]
+    assert made == [2, 2, 1, 0]
+    assert table.state.get(SyncedState, 1).state.endswith(b'"b":1}')
