@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 #: Counts kept before those of past windows are dropped.
 MAX_COUNTS = 100_000
+MAX_DELETED_COUNTS = 10
 #: Buckets kept of each kind, and addresses whose network is remembered: the least recently used are dropped.
 MAX_BUCKETS = 32_768
 #: Untrusted proxies that are logged, so that clients cannot fill the log with invented headers.
@@ -43,7 +44,8 @@ class FailureLimiter:
         self._max_failures = max_failures
         self._seconds = seconds
         self._clock = clock
-        self._counts: dict[str, tuple[int, float]] = {}
+        #: In the order in which their windows began.
+        self._counts: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def check(self, *limit_keys: str) -> None:
         """Raise RATE_LIMITED, with the seconds to wait, if any key has reached its limit."""
@@ -64,6 +66,8 @@ class FailureLimiter:
             if now - started_at >= self._seconds:
                 count, started_at = 0, now
             self._counts[limit_key] = (count + 1, started_at)
+            if not count:
+                self._counts.move_to_end(limit_key)
 
     def guard(
         self, *limit_keys: str, on: ErrorCode | tuple[ErrorCode, ...]
@@ -96,11 +100,12 @@ class FailureLimiter:
         raise error
 
     def _delete_expired(self, now: float) -> None:
-        self._counts = {
-            limit_key: counted
-            for limit_key, counted in self._counts.items()
-            if now - counted[1] < self._seconds
-        }
+        """Delete a few counts of past windows: more than a failure can add."""
+        for _ in range(MAX_DELETED_COUNTS):
+            limit_key, (_, started_at) = next(iter(self._counts.items()))
+            if now - started_at < self._seconds:
+                break
+            del self._counts[limit_key]
 
 
 class UseLimit(StrEnum):

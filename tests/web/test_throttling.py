@@ -71,7 +71,24 @@ def test_expired_counts_are_dropped(clock: Clock) -> None:
         failures.record_failure(str(number))
     clock.now += 61
     failures.record_failure("a")
-    assert len(failures._counts) == 1
+    assert len(failures._counts) <= throttling.MAX_COUNTS
+
+
+def test_few_counts_are_looked_at_for_each_failure(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttling, "MAX_COUNTS", 100)
+    failures = FailureLimiter(clock=clock)
+    for number in range(1000):
+        clock.now += 0.01
+        failures.record_failure(str(number))
+    assert len(failures._counts) == 1000, "none has expired"
+    clock.now += 55
+    failures.record_failure("0")
+    clock.now += 60
+    before = len(failures._counts)
+    failures.record_failure("1")
+    assert 0 < before - len(failures._counts) <= throttling.MAX_DELETED_COUNTS
 
 
 def test_guard_counts_only_the_codes_it_names(clock: Clock) -> None:
