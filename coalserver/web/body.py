@@ -9,6 +9,7 @@ import time
 from codecs import BOM_UTF8
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import accumulate
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -17,13 +18,17 @@ from aiohttp import web
 from marshmallow import ValidationError
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web.content_encoding import MAX_OVERHEAD
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.schemas import MAX_PLAIN_BYTES, AnyJson, BodySchema, Loader
 
 #: Levels of nesting; orjson cannot dump more than 254.
 MAX_DEPTH = 64
-#: Lists and objects of one body; 1 MiB of them would take 100 ms. No API stores as many: data has at most 64 KiB.
-MAX_CONTAINERS = 65_536
+#: Lists and objects of one body, and strings with the names of members: each takes 0.1 µs or more to parse. The data
+#: of one member has at most 64 KiB.
+MAX_CONTAINERS = MAX_STRINGS = 65_536
+#: Commas outside of strings, and integers of 19 digits: as many as the largest state of a session, 256 KiB, can hold.
+MAX_COMMAS, MAX_LONG_INTEGERS = 131_072, 16_384
 #: Bytes of a body that is below any configured limit.
 SMALL_BODY_BYTES = 1024
 #: Bytes of a body above which its parsing may take more than half a millisecond.
@@ -35,7 +40,8 @@ _DIGITS_TO_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 #: A whole number of that many digits, outside of strings: no fraction, and no exponent.
 _LONG_INTEGER = re.compile(rb"(?<![0-9.eE+-])-?[0-9]{19,}(?![0-9.eE])")
 _ESCAPED_NUL = rb"\u0000"
-_BRACES_TO_BRACKETS = bytes.maketrans(b"{}", b"[]")
+#: The changes of the level that brackets make, as signed bytes.
+_LEVELS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -93,7 +99,10 @@ async def read_bytes(request: web.Request, max_bytes: int = MAX_PLAIN_BYTES) -> 
     """
     # The limit of `Request.read`, which also counts what is decompressed.
     request._client_max_size = min(request._client_max_size, max_bytes)
-    length = 0 if "Content-Encoding" in request.headers else request.content_length or 0
+    length = request.content_length or 0
+    if "Content-Encoding" in request.headers:
+        # A compressed body may be larger than its content by that.
+        length -= MAX_OVERHEAD
     if length > request._client_max_size:
         raise web.HTTPRequestEntityTooLarge(request._client_max_size, length)
     try:
@@ -143,15 +152,14 @@ def _invalid_fields(error: ValidationError) -> DomainError:
 def parse_json(raw: bytes) -> Any:
     """Return parsed JSON that can be stored and dumped again.
 
-    Raises INVALID_REQUEST for invalid JSON, nesting above MAX_DEPTH, more than MAX_CONTAINERS lists and objects,
-    integers beyond 64 bits and NUL characters.
+    Raises INVALID_REQUEST for invalid JSON, nesting above MAX_DEPTH, integers beyond 64 bits, NUL characters, more than
+    MAX_LONG_INTEGERS integers of 19 digits, and what `check_size` refuses.
     """
     if raw[:3] == BOM_UTF8:
         # Some clients write it, and a reader may ignore it (RFC 8259, 8.1).
         raw = raw[3:]
     containers = raw.count(b"[") + raw.count(b"{")
-    if containers > MAX_CONTAINERS:
-        _check_containers(raw)
+    structure = check_size(raw) if len(raw) > LARGE_BODY_BYTES else None
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -159,9 +167,10 @@ def parse_json(raw: bytes) -> Any:
         cause = "it is not UTF-8" if "UTF-8" in error.msg else error.msg
         raise invalid_body(f"The body is not valid JSON: {cause}.") from None
     if containers > MAX_DEPTH:
-        _check_depth(raw)
+        structure = _without_strings(raw) if structure is None else structure
+        _check_depth(structure)
     if _LONG_NUMBER in raw.translate(_DIGITS_TO_ZEROS):
-        _check_numbers(raw)
+        _check_numbers(_without_strings(raw) if structure is None else structure)
     if _ESCAPED_NUL in raw and _ESCAPED_NUL in raw.replace(rb"\\", b""):
         raise invalid_body("The body holds a NUL character.")
     return value
@@ -172,24 +181,39 @@ def invalid_body(message: str) -> DomainError:
     return DomainError(ErrorCode.INVALID_REQUEST, subject="body", fields={"body": [message]})
 
 
-def _check_containers(raw: bytes) -> None:
+def check_size(raw: bytes) -> bytes | None:
+    """Raise INVALID_REQUEST for JSON that would take long to parse; return it without strings if that was needed.
+
+    That is more than MAX_CONTAINERS lists and objects, MAX_STRINGS strings or MAX_COMMAS commas, outside of strings.
+    """
+    containers = raw.count(b"[") + raw.count(b"{")
+    quotes = raw.count(b'"')
+    if quotes > 2 * MAX_STRINGS:
+        quotes -= raw.replace(rb"\\", b"").count(rb"\"")
+        if quotes > 2 * MAX_STRINGS:
+            raise invalid_body(f"The body holds more than {MAX_STRINGS:,} strings and names.")
+    if containers <= MAX_CONTAINERS and raw.count(b",") <= MAX_COMMAS:
+        return None
     structure = _without_strings(raw)
     if structure.count(b"[") + structure.count(b"{") > MAX_CONTAINERS:
         raise invalid_body(f"The body holds more than {MAX_CONTAINERS:,} lists and objects.")
+    if structure.count(b",") > MAX_COMMAS:
+        raise invalid_body(f"The body holds more than {MAX_COMMAS:,} values.")
+    return structure
 
 
-def _check_depth(raw: bytes) -> None:
-    """Raise INVALID_REQUEST for valid JSON that is nested too deep: each pass removes its innermost level."""
-    brackets = _without_strings(raw).translate(_BRACES_TO_BRACKETS, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH):
-        brackets = brackets.replace(b"[]", b"")
-        if not brackets:
-            return
-    raise invalid_body(f"The body is nested deeper than {MAX_DEPTH} levels.")
+def _check_depth(structure: bytes) -> None:
+    """Raise INVALID_REQUEST for valid JSON, without its strings, that is nested too deep."""
+    levels = memoryview(structure.translate(_LEVELS, _NO_BRACKETS)).cast("b")
+    if max(accumulate(levels), default=0) > MAX_DEPTH:
+        raise invalid_body(f"The body is nested deeper than {MAX_DEPTH} levels.")
 
 
-def _check_numbers(raw: bytes) -> None:
-    for digits in _LONG_INTEGER.findall(_without_strings(raw)):
+def _check_numbers(structure: bytes) -> None:
+    """Raise INVALID_REQUEST for an integer beyond 64 bits in valid JSON without its strings."""
+    if structure.translate(_DIGITS_TO_ZEROS).count(_LONG_NUMBER) > MAX_LONG_INTEGERS:
+        raise invalid_body(f"The body holds more than {MAX_LONG_INTEGERS:,} long numbers.")
+    for digits in _LONG_INTEGER.findall(structure):
         if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
             raise invalid_body("The body holds a whole number beyond 64 bits.")
 

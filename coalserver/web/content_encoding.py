@@ -83,6 +83,8 @@ class DecompressedBody(StreamReader):
             self._exception = web.RequestPayloadError(str(error))
             raise self._exception from None
         self.feed_data(output)
+        # What has been received may expand a thousandfold: others are served in between.
+        await asyncio.sleep(0)
 
     def _receive(self, received: bytes) -> None:
         if not self._input_size and self._window_bits == zlib.MAX_WBITS and received[0] & 0x0F != 8:

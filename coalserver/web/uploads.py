@@ -5,9 +5,9 @@ import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -25,6 +25,10 @@ DISK_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 #: Bytes of a form beside its file: delimiters, and the fields before the file.
 MAX_FORM_OVERHEAD = 64 * 1024
 CHUNK_SIZE = 64 * 1024
+#: Fields before the file of a form; no form of this site has more.
+MAX_PARTS = 20
+#: Lines that a form may have beside the contents of its parts: delimiters, headers, and those before the first part.
+MAX_LINES = 400
 #: What aiohttp raises for an invalid form, with its warnings of headers that it ignores.
 UPLOAD_ERRORS = (
     web.RequestPayloadError,
@@ -126,7 +130,8 @@ async def _find_file(
     """
     pairs: Pairs = []
     seen = 0
-    async for part in await request.multipart():
+    content = cast(StreamReader, _CountedLines(request.content))
+    async for part in MultipartReader(request.headers, content):
         if not isinstance(part, BodyPartReader):
             raise ValueError("a form within a form")
         if part.name == FILE_FIELD:
@@ -141,8 +146,30 @@ async def _find_file(
             if seen > MAX_FORM_OVERHEAD:
                 raise web.HTTPRequestEntityTooLarge(MAX_FORM_OVERHEAD, seen)
         pairs.append((part.name or "", value.decode("utf-8", "replace")))
+        if len(pairs) > MAX_PARTS:
+            raise ValueError("too many fields")
     check(pairs)
     return None
+
+
+class _CountedLines:
+    """A body of which at most MAX_LINES lines can be read. All that aiohttp reads beside contents is lines.
+
+    Each line takes a few microseconds, and the loop serves nobody else while lines are there.
+    """
+
+    def __init__(self, content: StreamReader) -> None:
+        self._content = content
+        self._lines = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._content, name)
+
+    async def readline(self, **arguments: Any) -> bytes:
+        self._lines += 1
+        if self._lines > MAX_LINES:
+            raise ValueError("too many lines")
+        return await self._content.readline(**arguments)
 
 
 async def _read_rest(request: web.Request) -> None:

@@ -12,8 +12,11 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
 from coalserver.web.body import (
     LARGE_BODY_BYTES,
+    MAX_COMMAS,
     MAX_CONTAINERS,
     MAX_DEPTH,
+    MAX_LONG_INTEGERS,
+    MAX_STRINGS,
     LargeBodies,
     load_body,
     parse_json,
@@ -82,6 +85,46 @@ def test_nesting_is_limited_beside_strings_with_brackets_and_quotes():
     assert parse_json(b"[" + text + b"," + nested(MAX_DEPTH - 1) + b"]")
     deeper = b"[" + text + b"," + b'{"]":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH + b"]"
     assert json_error(deeper) == "The body is nested deeper than 64 levels."
+
+
+def test_brackets_beside_long_strings_are_counted_once_per_level():
+    deep = b'{"a":' * MAX_DEPTH + b"1" + b"}" * MAX_DEPTH
+    shallow = b"[" + b",".join([b"[[]]"] * 10_000) + b"]"
+    assert len(parse_json(shallow)) == 10_000
+    assert parse_json(b"[" + b",".join([deep[5:-1]] * 900) + b"]")
+    error = "The body is nested deeper than 64 levels."
+    assert json_error(b"[" + b",".join([deep] * 900) + b"]") == error
+
+
+@pytest.mark.parametrize(
+    ("unit", "most", "error"),
+    [
+        (b'"",', MAX_STRINGS, "The body holds more than 65,536 strings and names."),
+        (rb'"\\",', MAX_STRINGS, "The body holds more than 65,536 strings and names."),
+        (b"1,", MAX_COMMAS, "The body holds more than 131,072 values."),
+        (
+            b"1234567890123456789,",
+            MAX_LONG_INTEGERS,
+            "The body holds more than 16,384 long numbers.",
+        ),
+    ],
+    ids=["strings", "escaped", "numbers", "long numbers"],
+)
+def test_values_are_counted(unit: bytes, most: int, error: str):
+    values = b"[" + unit * most
+    assert len(parse_json(values[:-1] + b"]")) == most
+    assert json_error(values + unit + unit[:-1] + b"]") == error
+
+
+@pytest.mark.parametrize("raw", [b'"",' * (MAX_STRINGS + 1), b"1," * (MAX_COMMAS + 1)])
+def test_values_are_counted_before_they_are_parsed(raw: bytes, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(orjson, "loads", None)
+    assert "more than" in json_error(b"[" + raw)
+
+
+@pytest.mark.parametrize("text", ['"' * 200_000, "," * 200_000, '\\"[,' * 50_000, "1" * 400_000])
+def test_what_is_in_strings_does_not_count(text: str):
+    assert parse_json(json.dumps([text]).encode()) == [text]
 
 
 def test_lists_and_objects_are_counted_before_they_are_parsed():

@@ -188,6 +188,13 @@ async def test_bomb_is_not_expanded_above_the_limit(serve: Serve, path: str) -> 
 async def test_compressed_data_without_content_ends(serve: Serve) -> None:
     server = await serve(API)
     # Stored blocks of no bytes (RFC 1951, 3.2.4), without an end.
-    body = b"\x78\x9c" + b"\x00\x00\x00\xff\xff" * 100_000
+    body = b"\x78\x9c" + b"\x00\x00\x00\xff\xff" * 25_000
     answer = await server.send("POST", "/sample", body, Content_Encoding="deflate")
     assert b"does not match its Content-Encoding" in answer.body
+
+
+async def test_compressed_body_that_is_too_long_is_refused_before_it_is_read(serve: Serve) -> None:
+    server = await serve(API)
+    head = "POST /sample HTTP/1.1\r\nHost: sample\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n"
+    [answer] = await server.send_raw(head.format(1 << 20).encode())
+    assert answer.status == 413

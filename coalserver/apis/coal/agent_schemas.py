@@ -27,7 +27,7 @@ from coalserver.domain.minecraft.log.header import parse_header
 from coalserver.domain.minecraft.log.parser import ParsedLine, join_chats, parse_batch
 from coalserver.domain.minecraft.world import MAX_FINDINGS, AgentFinding
 from coalserver.domain.text import one_line
-from coalserver.web.body import invalid_body, load_body, read_bytes
+from coalserver.web.body import check_size, invalid_body, load_body, read_bytes
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, MAX_FIELDS
 from coalserver.web.schemas import RequestSchema
@@ -232,6 +232,8 @@ async def read_agent_params(ctx: RequestContext, schema: RequestSchema) -> dict[
         raise web.HTTPUnsupportedMediaType
     body = raw.decode(errors="replace")
     is_json = media == JSON or (not media and body.lstrip().startswith("{"))
+    if is_json:
+        check_size(raw)
     return load_body(schema, _parse_json(body) if is_json else _parse_form(body))
 
 

@@ -15,7 +15,7 @@ from marshmallow import Schema, ValidationError, fields, missing
 from coalserver.domain.text import one_line
 from coalserver.web.body import invalid_body, load_body, parse_json, read_bytes
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.forms import FORM_CONTENT_TYPE, parse_form
+from coalserver.web.pages.forms import FORM_CONTENT_TYPE, parse_form_aside
 
 JSON = "application/json"
 REQUIRED = "This field is required."
@@ -163,7 +163,7 @@ async def _read_body(ctx: RequestContext) -> dict[str, Any]:
     media = request.content_type if request.headers.get("Content-Type") else ""
     # The document's samples have no Content-Type, so clients that follow them send none.
     if media == FORM_CONTENT_TYPE or (not media and not raw.lstrip().startswith(b"{")):
-        return dict(reversed(parse_form(raw)))
+        return dict(reversed(await parse_form_aside(raw)))
     if media not in ("", JSON):
         raise web.HTTPUnsupportedMediaType
     value = parse_json(raw)

@@ -33,7 +33,7 @@ from coalserver.web.api import Route
 from coalserver.web.bearer import get_bearer_token
 from coalserver.web.body import read_bytes
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.forms import FORM_CONTENT_TYPE, Pairs, parse_form
+from coalserver.web.pages.forms import FORM_CONTENT_TYPE, Pairs, parse_form_aside
 from coalserver.web.responses import json_response
 
 JSON = "application/json"
@@ -169,7 +169,7 @@ async def _read_pairs(ctx: RequestContext) -> Pairs:
     """
     raw = await read_bytes(ctx.request)
     if ctx.request.content_type == FORM_CONTENT_TYPE:
-        return parse_form(raw)
+        return await parse_form_aside(raw)
     if "Content-Type" in ctx.request.headers and ctx.request.content_type != JSON:
         raise _unreadable_body()
     try:
