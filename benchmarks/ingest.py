@@ -1,5 +1,7 @@
 """Ingest: log lines parsed, stored and indexed on one core, compared with plain SQLite.
 
+The same through the API of agents, HTTP and JSON included, is in agent_lines.py.
+
 Measured: lines a second of processor time, all threads together, from the text to the disk: parse, what each line
 means, its row, its words in the index, the visits it begins and ends, its event. Batches of 500 as an agent sends them,
 four on their way at once; the process has one core.

@@ -71,12 +71,12 @@ def start_ours(data: Path, *, exempt: bool = True) -> Server:
     """Start coalserver on a data directory as the README does; `exempt` leaves this machine out of limits of use."""
     command = ("run.py", "serve", "--data", str(data), "--port", "0", "--json")
     limits = ("--limits-exempt", "127.0.0.0/8,::1") if exempt else ()
-    return _start("coalserver", (*command, *limits, "--log-level", "warning"))
+    return start("coalserver", (*command, *limits, "--log-level", "warning"))
 
 
 def start_bare(*arguments: str) -> Server:
     """Start the minimal server."""
-    return _start("bare", ("-m", "benchmarks.bare", *arguments))
+    return start("bare", ("-m", "benchmarks.bare", *arguments))
 
 
 def furnish(data: Path) -> None:
@@ -138,10 +138,11 @@ def machine() -> dict[str, str]:
     }
 
 
-def _start(name: str, command: Sequence[str]) -> Server:
+def start(name: str, command: Sequence[str], *, checkout: Path = ROOT) -> Server:
+    """Start a server of a checkout on its core; return when it listens."""
     process = subprocess.Popen(
         (sys.executable, *command),
-        cwd=ROOT,
+        cwd=checkout,
         env=_environment(),
         stdout=subprocess.PIPE,
         preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CORE}),
