@@ -1,6 +1,7 @@
 """Players of a world: the list, the page of one player, sessions, deaths and advancements."""
 
 import re
+import threading
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -9,6 +10,7 @@ import pytest
 from coalserver.core.commands.accounts import update_account
 from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit
+from coalserver.site.worlds import players
 from coalserver.site.worlds.statistics import hours_by_weekday, shade_table
 from tests.apis.browser import Browser
 from tests.site.sample_worlds import log_lines, login, logout, make_world
@@ -195,3 +197,18 @@ def test_open_visit_counts_until_now_but_at_most_seven_days():
 def test_any_time_can_be_counted():
     for at in (-1e15, 1e15, 0.0):
         hours_by_weekday([make_visit(at, at + 10)], UTC, 0.0)
+
+
+async def test_hours_of_many_visits_are_counted_outside_the_event_loop(
+    test_app, world, ann, monkeypatch
+):
+    threads = []
+
+    def counted(*arguments):
+        threads.append(threading.current_thread())
+        return hours_by_weekday(*arguments)
+
+    monkeypatch.setattr(players, "hours_by_weekday", counted)
+    await log_session(test_app, world, "Ada", test_app.clock.now - 5 * HOUR, HOUR)
+    await fetch_page(ann, "players/Ada")
+    assert len(threads) == 1 and threads[0] is not threading.main_thread()
