@@ -7,6 +7,7 @@ world, second and arrival, so that every list and search of a world scans one ra
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from heapq import nlargest, nsmallest
 from itertools import chain
 from math import floor
@@ -50,6 +51,7 @@ _UNINDEX = (
 _ROW = ", ".join(f"line.{name}" for name in ("place", "id", "tags", "kind", "location", *FIELDS))
 _fields = attrgetter(*("display_name" if name == "shown" else name for name in FIELDS))
 _KINDS = {kind.value: kind for kind in LineKind}
+_KIND_NAMES = {kind: kind.value for kind in LineKind}
 #: Prefix of the only word in the column `who`; text_search removes it from all other words.
 USERNAME_PREFIX = "\ue000"
 #: Bits of a position below the world.
@@ -61,15 +63,17 @@ def write(db: sqlite3.Connection, new_lines: Sequence[NewLogLine]) -> None:
     if not new_lines:
         return
     sets = TagSets(db)
-    positions = Positions(db)
+    numbers, names = sets.numbers, _KIND_NAMES
+    next_position = Positions(db).next
     rows, words = [], []
     for line, digest, _ in new_lines:
-        position = positions.next(line.world, line.at)
+        position = next_position(line.world, line.at)
+        tags = numbers.get(line.tags)
+        if tags is None:
+            tags = sets.number(line.tags)
+        location = "" if line.location is None else " ".join(map(repr, line.location))
         # Binding values of other types than str, int, float and bytes takes as long as the rest of a row.
-        kind, tags, location = line.kind.value, sets.number(line.tags), ""
-        if line.location is not None:
-            location = " ".join(map(repr, line.location))
-        rows.append((position, line.id, digest, tags, kind, location, *_fields(line)))
+        rows.append((position, line.id, digest, tags, names[line.kind], location, *_fields(line)))
         words.append((position, *_index_columns(line)))
     db.executemany(_INSERT, rows)
     # Sorted: FTS5 flushes its pending terms when a rowid is lower than the previous one.
@@ -186,14 +190,15 @@ class TagSets:
 
 def _index_columns(line: LogLine) -> tuple[str, str, str, str, str]:
     """Return the texts for the columns of the index; each word of the line is in one of them."""
-    tags, text = line.tags, line.line
-    username_word = (
-        USERNAME_PREFIX + line.username.encode("utf-8", "replace").hex() if line.username else ""
-    )
+    tags, text, chat = line.tags, line.line, line.chat
+    username_word = _username_word(line.username) if line.username else ""
     if "chat" in tags:
+        if chat and text.endswith(chat) and text.isascii() and not ("\x1b" in text or "\n" in chat):
+            # Most lines: nothing to normalize, and the chat is the end of the line.
+            return text[: -len(chat)], chat, "", "", username_word
         # The lines that continue a chat are rows of their own.
-        first_line = line.chat.partition("\n")[0]
-        return normalize(_without(text, first_line)), normalize(line.chat), "", "", username_word
+        first_line = chat.partition("\n")[0]
+        return normalize(_without(text, first_line)), normalize(chat), "", "", username_word
     if "death" in tags:
         return (
             normalize(_without(text, line.message)),
@@ -205,6 +210,11 @@ def _index_columns(line: LogLine) -> tuple[str, str, str, str, str]:
     if "achievement" in tags:
         return normalize(_without(text, line.title)), "", "", normalize(line.title), username_word
     return normalize(text), "", "", "", username_word
+
+
+@lru_cache(4096)
+def _username_word(username: str) -> str:
+    return USERNAME_PREFIX + username.encode("utf-8", "replace").hex()
 
 
 def _without(line: str, text: str) -> str:

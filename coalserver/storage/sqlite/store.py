@@ -46,6 +46,8 @@ T = TypeVar("T")
 MAX_INTEGER = 2**63 - 1
 #: Documents that are read at once when a store is opened, and about how many bytes of them.
 MAX_PAGE_ROWS, PAGE_BYTES = 2000, 1 << 20
+#: Pages that the writing connection keeps in memory.
+WRITER_CACHE_KIB = 8192
 #: Result codes of SQLite for a damaged file.
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: A store logs one error in this time.
@@ -233,6 +235,8 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     migrate(db, path)
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
+    # A batch of a thousand log lines changes more pages than SQLite's 2 MiB hold, and would write some of them twice.
+    db.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
 
 
 async def _load(db: aiosqlite.Connection, game_bytes: dict[str, int]) -> StoredState:
