@@ -5,14 +5,14 @@ import hmac
 import os
 import random
 import string
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from coalserver.core.clocks import Clocks
 from coalserver.core.ports import ENTRY_COUNTER, Counter, Entry, NewLogLine, Topic, WorldMark
 from coalserver.core.state import INDEXES, State
-from coalserver.domain.minecraft.history import LogLine, Screenshot
+from coalserver.domain.minecraft.history import Screenshot
 from coalserver.domain.minecraft.visits import PresenceMark
 from coalserver.domain.minecraft.world import RESERVED_SHORT_NAMES
 from coalserver.domain.play.game import Rules
@@ -207,12 +207,12 @@ class UnitOfWork:
         """Delete an entity."""
         self._change(type(value), value.id, None)
 
-    def add_log_line(self, line: LogLine, digest: bytes, mark: PresenceMark | None = None) -> None:
-        """Add a line to the history; its mark updates the visits there."""
-        self.lines.append(NewLogLine(line, digest, mark))
+    def add_log_lines(self, lines: Iterable[NewLogLine]) -> None:
+        """Add lines to the history; their marks update the visits there."""
+        self.lines += lines
 
     def continue_chat(self, line_id: int, chat: str) -> None:
-        """Replace the text of a stored chat by one that new lines continue; to be called with `add_log_line`."""
+        """Replace the text of a stored chat by one that new lines continue; to be called with `add_log_lines`."""
         self.continued_chats[line_id] = chat
 
     def add_visit_mark(self, world_id: int, mark: PresenceMark) -> None:
@@ -239,6 +239,14 @@ class UnitOfWork:
             id = self.state.counters.get(kind, 1)
         self.counters[kind] = id + 1
         return id
+
+    def new_ids(self, kind: type, count: int) -> range:
+        """Return the next ids of a class, as `new_id` would issue them."""
+        first = self.counters.get(kind)
+        if first is None:
+            first = self.state.counters.get(kind, 1)
+        self.counters[kind] = first + count
+        return range(first, first + count)
 
     def new_code(self, size: int = 16) -> str:
         """Return a random code or secret: `size` random bytes as hex digits."""
@@ -272,6 +280,17 @@ class UnitOfWork:
         entry = Entry(id, self.now, event, unique_topics)
         self.entries.append(entry)
         return entry
+
+    def emit_all(self, events: Sequence[Any], topic: Topic) -> None:
+        """Emit events on one topic, in their order."""
+        first = self.counters.get(ENTRY_COUNTER)
+        if first is None:
+            first = self.state.counters.get(ENTRY_COUNTER, 0)
+        self.counters[ENTRY_COUNTER] = first + len(events)
+        now, unique_topics = self.now, (topic,)
+        self.entries += [
+            Entry(id, now, event, unique_topics) for id, event in enumerate(events, first)
+        ]
 
     def _change(self, kind: type, id: int, value: Any) -> None:
         self.changes[kind, id] = value

@@ -124,14 +124,28 @@ class NumberedLines(fields.Field[list[NumberedLine]]):
         if len(value) > MAX_LINES:
             raise ValidationError(f"More than {MAX_LINES} at once.")
         last, lines = 0, []
+        day: date | None = None
+        day_text: Any = None
+        # Without calls: there are thousands of lines a second.
         for item in value:
-            line = _numbered_line(item)
-            if not last < line.sequence <= MAX_SEQUENCE:
+            if not isinstance(item, dict):
+                raise ValidationError("Each is an object.")
+            sequence, line, date_text = item.get("sequence"), item.get("line"), item.get("date")
+            if type(sequence) is not int:
+                raise ValidationError("Each has a sequence, a whole number.")
+            if not isinstance(line, str):
+                raise ValidationError("Each has a line, a text.")
+            # Most lines have the day of the line before.
+            if date_text != day_text:
+                day, day_text = None if date_text is None else _parse_day(date_text), date_text
+            if not last < sequence <= MAX_SEQUENCE:
                 raise ValidationError(
                     "Each sequence is a whole number above the one before, from 1."
                 )
-            last = line.sequence
-            lines.append(line)
+            if not line.isascii() or "\0" in line:
+                line = _UNPRINTABLE.sub("\ufffd", line)
+            last = sequence
+            lines.append(NumberedLine(sequence, line, day))
         return lines
 
 
@@ -149,17 +163,6 @@ class PairSchema(RequestSchema):
 
 
 PING, LOG_LINE, LOG_BATCH, PAIR = PingSchema(), LogLineSchema(), LogBatchSchema(), PairSchema()
-
-
-def _numbered_line(item: Any) -> NumberedLine:
-    if not isinstance(item, dict):
-        raise ValidationError("Each is an object.")
-    sequence, line, day = item.get("sequence"), item.get("line"), item.get("date")
-    if type(sequence) is not int:
-        raise ValidationError("Each has a sequence, a whole number.")
-    if not isinstance(line, str):
-        raise ValidationError("Each has a line, a text.")
-    return NumberedLine(sequence, _printable(line), None if day is None else _parse_day(day))
 
 
 def _parse_day(value: Any) -> date:

@@ -4,18 +4,20 @@ import math
 from collections.abc import Container, Sequence
 from dataclasses import replace
 from itertools import takewhile
+from operator import lt
 from typing import NamedTuple
 
 from coalserver.core import topics
 from coalserver.core.commands.claims import confirm_claim
 from coalserver.core.commands.worlds import log_out_everyone, match_sent_chat, save_world
+from coalserver.core.ports import NewLogLine
 from coalserver.core.queries.worlds import get_world
 from coalserver.core.state import Reader
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.minecraft.events import LineLogged
+from coalserver.domain.minecraft.events import LineLogged, make_line_logged
 from coalserver.domain.minecraft.history import LogLine, make_log_line, sequence_digests
-from coalserver.domain.minecraft.log.kinds import LineKind
+from coalserver.domain.minecraft.log.kinds import TIMED_TAGS, UNKNOWN_TAGS, LineKind
 from coalserver.domain.minecraft.log.names import resolve_players
 from coalserver.domain.minecraft.log.parser import ParsedLine, continue_chat
 from coalserver.domain.minecraft.visitor import LogSource, UsernameClaim, Visitor
@@ -122,7 +124,7 @@ def log_batch(
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"source": "length"})
     if len(parsed_lines) > MAX_LINES:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"lines": "too_many"})
-    ascending = all(before < after for before, after in zip(sequences, sequences[1:], strict=False))
+    ascending = all(map(lt, sequences, sequences[1:]))
     if not ascending or (sequences and not 0 < sequences[0] <= sequences[-1] <= MAX_SEQUENCE):
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"sequence": "not_ascending"})
     stored = stored_sequence(uow, world_id=world.id, source=source)
@@ -199,6 +201,8 @@ class _VisitorCache:
     def __init__(self, uow: UnitOfWork, world_id: int) -> None:
         self._uow, self._world = uow, world_id
         self._visitors: dict[str, Visitor | None] = {}
+        #: Names of visitors that have been looked up or created.
+        self.known: set[str] = set()
 
     def by_name(self, name: str) -> Visitor | None:
         """Return the visitor with a name as changed by these lines, or None."""
@@ -206,10 +210,13 @@ class _VisitorCache:
             # UnitOfWork.first would search all changed visitors; those of this command are cached here.
             found = self._uow.state.first(Visitor, "name", (self._world, name))
             self._visitors[name] = found and self._uow.get(Visitor, found.id)
+            if found:
+                self.known.add(name)
         return self._visitors[name]
 
     def save(self, visitor: Visitor) -> None:
         self._visitors[visitor.name] = self._uow.save(visitor)
+        self.known.add(visitor.name)
 
     def ensure(self, name: str) -> None:
         """Create the visitor with this name if there is none."""
@@ -252,45 +259,64 @@ def _ingest(
     log_source = uow.first(LogSource, "name", (world.id, source)) or LogSource(0, world.id, source)
     newest = -math.inf if log_source.newest_order is None else log_source.newest_order
     claims = uow.state.count(UsernameClaim) > 0
+    now, world_id, live_since = uow.now, before.id, uow.now - LATE_SECONDS
     live = True
-    for parsed, digest, sequence in lines:
-        parsed = resolve_players(parsed, players, online)
-        id = uow.new_id(LogLine)
-        tags = parsed.tags
-        is_echo = parsed.kind is LineKind.SITE_CHAT
-        # An echo of the website's own chat does not show that a player of this name is here.
-        if not is_echo:
-            visitors.ensure(parsed.player)
-        mark = make_mark(parsed, id, id, newest)
-        if parsed.at is not None:
-            live = parsed.at >= uow.now - LATE_SECONDS
+    new_lines: list[NewLogLine] = []
+    events: list[LineLogged] = []
+    for id, (parsed, digest, sequence) in zip(uow.new_ids(LogLine, len(lines)), lines, strict=True):
+        kind, at = parsed.kind, parsed.at
+        mark, author, is_echo = None, 0, False
+        # A chat of a known player is the most common line, and means what it says.
+        if kind is not LineKind.CHAT or parsed.username not in visitors.known:
+            parsed = resolve_players(parsed, players, online)
+            kind = parsed.kind
+            is_echo = kind is LineKind.SITE_CHAT
+            # An echo of the website's own chat does not show that a player of this name is here.
+            if not is_echo and parsed.username not in visitors.known:
+                visitors.ensure(parsed.player)
+            mark = make_mark(parsed, id, id, newest)
+        tags = UNKNOWN_TAGS if at is None else TIMED_TAGS[kind]
+        if at is not None:
+            live = at >= live_since
             if mark is not None and mark.kind is MarkKind.STARTING:
                 mark = replace(mark, at=_last_alive(before, alive, mark))
-            alive = max(alive, parsed.at)
+            alive = max(alive, at)
         if mark is not None:
             newest = max(newest, mark.order)
-            world, is_boundary = _apply_mark(visitors, world.apply_line(parsed, uow.now), mark)
+            world, is_boundary = _apply_mark(visitors, world.apply_line(parsed, now), mark)
             tags = tags if is_boundary else parsed.duplicate_tags
-        if claims and live and parsed.kind is LineKind.CHAT:
+        if claims and live and kind is LineKind.CHAT:
+            # The claim's event comes after those of the lines before.
+            uow.emit_all(events, topic)
+            events = []
             confirm_claim(uow, username=parsed.username, text=parsed.chat)
-        author = match_sent_chat(uow, world.id, _echoed_text(parsed)) if is_echo and live else 0
-        line = make_log_line(parsed, id, world.id, uow.now, tags, source, sequence, author)
-        uow.add_log_line(line, digest, mark)
-        uow.emit(LineLogged(world.id, line, live), topic)
-    newest_mark = None if newest == -math.inf else newest
-    updated_source = replace(log_source, sequence=lines[-1][2], newest_order=newest_mark)
-    if source:
-        updated_source = _with_last_lines(uow, updated_source, lines, chat)
-    if updated_source != log_source:
-        uow.save(
-            updated_source
-            if updated_source.id
-            else replace(updated_source, id=uow.new_id(LogSource))
-        )
-    emptied = world.last_emptied
-    if emptied is not None and emptied.at < alive < emptied.order:
-        world = _extend_repaired_visits(uow, world, emptied, alive)
+        if is_echo and live:
+            author = match_sent_chat(uow, world_id, _echoed_text(parsed))
+        line = make_log_line(parsed, id, world_id, now, tags, source, sequence, author)
+        new_lines.append(NewLogLine(line, digest, mark))
+        events.append(make_line_logged(world_id, line, live))
+    uow.add_log_lines(new_lines)
+    uow.emit_all(events, topic)
+    _save_source(uow, log_source, lines, newest, chat)
+    if world.last_emptied is not None:
+        world = _extend_repaired_visits(uow, world, world.last_emptied, alive)
     save_world(uow, before, world)
+
+
+def _save_source(
+    uow: UnitOfWork,
+    source: LogSource,
+    lines: Sequence[tuple[ParsedLine, bytes, int]],
+    newest: float,
+    chat: LogLine | None,
+) -> None:
+    """Save the source of new lines; `newest` is the order of its newest mark, `chat` as in `_with_last_lines`."""
+    newest_mark = None if newest == -math.inf else newest
+    updated = replace(source, sequence=lines[-1][2], newest_order=newest_mark)
+    if source.name:
+        updated = _with_last_lines(uow, updated, lines, chat)
+    if updated != source:
+        uow.save(updated if updated.id else replace(updated, id=uow.new_id(LogSource)))
 
 
 def _with_last_lines(
@@ -342,7 +368,7 @@ def _extend_repaired_visits(
     uow: UnitOfWork, world: World, emptied: PresenceMark, alive: float
 ) -> World:
     """Move the end of the visits that a start ended to a line before it that has arrived now."""
-    if emptied.kind is not MarkKind.STARTING:
+    if emptied.kind is not MarkKind.STARTING or not emptied.at < alive < emptied.order:
         return world
     extended = replace(emptied, at=alive)
     for visitor in uow.find(Visitor, "world", world.id):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from coalserver.domain.construction import maker
 from coalserver.domain.minecraft.history import LogLine
 
 
@@ -36,6 +37,10 @@ class LineLogged:
     world: int
     line: LogLine
     live: bool
+
+
+#: Makes a LineLogged from all its fields.
+make_line_logged = maker(LineLogged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from coalserver.domain.accounts.account import Account
+from coalserver.domain.construction import maker
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import ParsedLine, line_identity
@@ -84,6 +85,9 @@ class Screenshot:
             raise DomainError(ErrorCode.PERMISSION_DENIED)
 
 
+_make_line = maker(LogLine)
+
+
 def make_log_line(
     parsed: ParsedLine,
     id: int,
@@ -95,30 +99,12 @@ def make_log_line(
     account: int = 0,
 ) -> LogLine:
     """Return the log line to store for a parsed line. `now` is the time of receipt."""
-    return LogLine(
-        id,
-        world,
-        parsed.line,
-        parsed.kind,
-        tags,
-        now,
-        parsed.at,
-        parsed.zone,
-        parsed.level,
-        parsed.username,
-        parsed.display_name,
-        parsed.ip,
-        parsed.port,
-        parsed.location,
-        parsed.chat,
-        parsed.message,
-        parsed.death,
-        parsed.killer,
-        parsed.weapon,
-        parsed.title,
-        source,
-        sequence,
-        account,
+    # Taken apart at once: reading one field after another takes twice as long.
+    line, kind, _, level, at, zone, _, username, display_name, _, ip, port, *details = parsed
+    location, chat, message, death, killer, weapon, title, _, _, _, _ = details
+    return _make_line(
+        *(id, world, line, kind, tags, now, at, zone, level, username, display_name, ip, port),
+        *(location, chat, message, death, killer, weapon, title, source, sequence, account),
     )
 
 
@@ -134,4 +120,5 @@ def line_digest(world: int, parsed: ParsedLine) -> bytes:
 def sequence_digests(world: int, source: str, sequences: Iterable[int]) -> list[bytes]:
     """Return the digests by which duplicates of a source's numbered lines are found."""
     name = blake2b(f"{world}\n{source}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return [b"\xff%b%b" % (name, number.to_bytes(8, "big")) for number in sequences]
+    prefix = b"\xff" + name
+    return [prefix + number.to_bytes(8, "big") for number in sequences]

@@ -270,3 +270,32 @@ def test_new_claim_replaces_the_previous_one(table):
     second = table.execute(create_claim, account_id=account.id)
     assert first.code != second.code
     assert table.query(claim_of_account, account=account.id, now=table.now) == second
+
+
+def test_event_of_a_claim_is_between_those_of_the_lines(table, world):
+    account = make_account(table)
+    claim = table.execute(create_claim, account_id=account.id)
+    table.clear_events()
+    lines = [chat("12:00:00", "a"), chat("12:00:01", claim.code), chat("12:00:02", "b")]
+    batch(table, world, 1, *lines)
+    assert table.event_names() == ["LineLogged", "UsernameClaimed", "LineLogged", "LineLogged"]
+    ids = [entry.id for entry in table.entries]
+    assert ids == list(range(ids[0], ids[0] + 4))
+    assert [event.line.id for event in table.events(LineLogged)] == [1, 2, 3]
+
+
+def test_names_of_a_batch_are_looked_up_once_each(table, world, monkeypatch):
+    """Not once for each line, and no more state is read for a longer batch."""
+    lines = [chat(f"11:{n // 60:02}:{n % 60:02}", "hi", f"Player{n % 7}") for n in range(600)]
+    batch(table, world, 1, *lines[:7])
+    lookups = []
+    first = table.state.first
+
+    def counted(kind, index, key):
+        lookups.append(key)
+        return first(kind, index, key)
+
+    monkeypatch.setattr(table.state, "first", counted)
+    batch(table, world, 8, *lines)
+    assert len([key for key in lookups if str(key[1]).startswith("Player")]) == 7
+    assert len(lookups) < 12

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 from zoneinfo import ZoneInfo
 
 from coalserver.domain.minecraft.log.header import Header, half_of_day, parse_header
@@ -265,9 +265,11 @@ class LiveDates:
         return replace(self, fold=None, last=0.0, previous=previous)
 
 
-@dataclass(frozen=True, slots=True)
-class FileDates:
-    """A date source for consecutive lines of a file, which starts with the day of its first line."""
+class FileDates(NamedTuple):
+    """A date source for consecutive lines of a file, which starts with the day of its first line.
+
+    A NamedTuple: each line makes a new one, and a dataclass takes three times as long.
+    """
 
     zone: str
     #: The day of the previous line.
@@ -299,7 +301,6 @@ class FileDates:
             fold = CONTINUED
         elif (fold is None and last) or fold == CONTINUED:
             fold = FIRST
-        # `replace` takes longer than the rest of this method.
         return day, type(self)(self.zone, day, second, self.now, fold, self.previous)
 
     def sender_day(self, second: int) -> tuple[date | None, Self]:
@@ -317,7 +318,7 @@ class FileDates:
         fold = self.fold
         if fold is None or fold == CONTINUED:
             fold = _pass_of(first, second, self.now, self.previous)
-        return first if fold == FIRST else second, replace(self, fold=fold)
+        return first if fold == FIRST else second, self._replace(fold=fold)
 
     @property
     def misjudged(self) -> bool:
@@ -326,11 +327,11 @@ class FileDates:
 
     def from_first_pass(self) -> Self:
         """Return the source for the same lines if the first of them is before the step back."""
-        return replace(self, fold=FIRST)
+        return self._replace(fold=FIRST)
 
     def following(self, previous: float) -> Self:
         """Return the source for lines that follow one with this time (UTC); 0: unknown."""
-        return replace(self, fold=None, previous=previous)
+        return self._replace(fold=None, previous=previous)
 
 
 def _pass_of(first: float, second: float, now: float, previous: float | None) -> int:
@@ -377,7 +378,8 @@ def undated_second(line: str) -> int | None:
     header = parse_header(line)
     if header is None or (header.day and possible_days(header.day)):
         return None
-    return _second_of_day(header.clock, header.half)
+    clock, half = header.clock, header.half
+    return _second_of_half_day(clock, half) if half else second_of_day(*clock)
 
 
 def resolve_time(header: Header, dates: DateSource) -> tuple[date | None, float | None, DateSource]:
@@ -386,9 +388,12 @@ def resolve_time(header: Header, dates: DateSource) -> tuple[date | None, float 
     Day and timestamp are None if they are unknown or impossible. A date that is not understood counts as none, but
     only the sender can replace it.
     """
-    second = _second_of_day(header.clock, header.half)
+    clock, half = header.clock, header.half
+    second = _second_of_half_day(clock, half) if half else second_of_day(*clock)
     if second is None:
         return None, None, dates
+    if not (header.day or header.half or header.offset or header.fraction):
+        return undated_time(second, dates)
     day, dates = _resolve_day(header, second, dates)
     if day is None:
         return None, None, dates
@@ -403,16 +408,33 @@ def resolve_time(header: Header, dates: DateSource) -> tuple[date | None, float 
     return day, at, dates
 
 
-def _second_of_day(clock: tuple[str, str, str], half: str) -> int | None:
-    """Return the second of the day of a clock of twelve or 24 hours; None if there is no such time."""
-    hour, minute, second = map(int, clock)
-    if half and 1 <= hour <= 12:
+def undated_time(second: int, dates: DateSource) -> tuple[date | None, float | None, DateSource]:
+    """Return what `resolve_time` returns for a line with nothing but a clock, which shows this second of the day."""
+    day, dates = dates.day_of(second)
+    if day is None:
+        return None, None, dates
+    first, at = utc_timestamps(dates.zone, day, second // 60)
+    if first != at:
+        at, dates = dates.choose(first, at)
+    return day, at + second % 60, dates
+
+
+def second_of_day(hour: str, minute: str, second: str) -> int | None:
+    """Return the second of the day of a clock of 24 hours; None if there is no such time."""
+    hours, minutes, seconds = int(hour), int(minute), int(second)
+    if hours > 23 or minutes > 59 or seconds > 59:
+        return None
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def _second_of_half_day(clock: tuple[str, str, str], half: str) -> int | None:
+    """Return the second of the day of a clock with a half of the day; None if there is no such time."""
+    hour, minute, second = clock
+    if 1 <= int(hour) <= 12:
         marker = half_of_day(half)
         if marker is not None:
-            hour = hour % 12 + (12 if marker == "pm" else 0)
-    if hour > 23 or minute > 59 or second > 59:
-        return None
-    return 3600 * hour + 60 * minute + second
+            hour = str(int(hour) % 12 + (12 if marker == "pm" else 0))
+    return second_of_day(hour, minute, second)
 
 
 def _resolve_day(header: Header, second: int, dates: DateSource) -> tuple[date | None, DateSource]:

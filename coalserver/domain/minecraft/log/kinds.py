@@ -93,6 +93,8 @@ TAGS: dict[LineKind, tuple[str, ...]] = {
     LineKind.CRASHED: ("server",),
 }
 UNKNOWN_TAGS = ("unknown",)
+#: All tags of a line with a time, of each kind.
+TIMED_TAGS = {kind: ("timestamp", *TAGS.get(kind, UNKNOWN_TAGS)) for kind in LineKind}
 
 
 class LineDetails(TypedDict, total=False):

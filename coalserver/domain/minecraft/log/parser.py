@@ -5,20 +5,30 @@ It accepts any text and never raises. Visits are derived from parsed lines in vi
 
 import re
 from collections.abc import Iterable, Sequence
+from datetime import date
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from coalserver.domain.minecraft.log.dates import DateSource, NoDates, resolve_time
+from coalserver.domain.minecraft.log.dates import (
+    DateSource,
+    NoDates,
+    resolve_time,
+    second_of_day,
+    undated_time,
+)
 from coalserver.domain.minecraft.log.deaths import OLD_KEYS
 from coalserver.domain.minecraft.log.evidence import EVIDENCE, Source, source_of
 from coalserver.domain.minecraft.log.header import (
     COLOR_CODES,
+    NOT_SECURE,
+    SYSTEM_CHAT,
     TERMINAL_CODES,
     colored_tail,
     parse_header,
 )
-from coalserver.domain.minecraft.log.kinds import TAGS, UNKNOWN_TAGS, LineKind
-from coalserver.domain.minecraft.log.phrases import parse_text
+from coalserver.domain.minecraft.log.kinds import TIMED_TAGS, UNKNOWN_TAGS, LineKind, ParsedText
+from coalserver.domain.minecraft.log.phrases import SENDER, parse_text, sender_username
 from coalserver.domain.minecraft.log.server_lines import parse_headerless_line
 
 #: Header formats of versions before 1.7, and of log4j2 settings that look like them.
@@ -31,6 +41,13 @@ MAX_CHAT_LINE_LENGTH = 1000
 _STACK_TRACE = re.compile(
     r"\s+at \S|\s*\.\.\. \d+ (?:more|common)|(?:Caused by|Suppressed|Exception in)\b|[\w.$]*(?:Exception|Error)\b"
     r"|[\0\ufffd]*$|(?:java|net|com|org|io)\.\w"
+)
+#: Most lines, in one match: the first format of headers.txt without half of the day, fraction or brackets in the
+#: thread's name, and then a chat or another text. What it matches means the same to `parse_header` and `parse_text`.
+_COMMON_LINE = re.compile(
+    r"\[([0-9]{1,2}):([0-9]{2}):([0-9]{2})\][ \t]{1,4}\[(?:([^\[\]/]*)/)?([A-Za-z0-9_]+)\]:[ \t]{0,2}+"
+    rf"(?:{re.escape(SYSTEM_CHAT)})?+(?:{re.escape(NOT_SECURE)})?+({SENDER} (.*)|.*)",
+    re.DOTALL,
 )
 #: What a client shows in its chat, in the log of the client.
 _CLIENT_CHAT = re.compile(r"(?:\[System\] )?(?:\[Not Secure\] )?\[CHAT\]")
@@ -82,9 +99,7 @@ class ParsedLine(NamedTuple):
     @property
     def tags(self) -> tuple[str, ...]:
         """The tags in display order. Duplicate lines of a visit have `duplicate_tags` instead."""
-        if self.at is None:
-            return UNKNOWN_TAGS
-        return ("timestamp", *TAGS.get(self.kind, UNKNOWN_TAGS))
+        return UNKNOWN_TAGS if self.at is None else TIMED_TAGS[self.kind]
 
     @property
     def player(self) -> str:
@@ -184,6 +199,34 @@ def line_identity(world: int, parsed: ParsedLine) -> bytes:
 def _parse(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
     """Return a line, parsed, and the date source for the next line."""
     line = line.rstrip("\r\n")
+    common = _COMMON_LINE.match(line)
+    if common is None or "§" in line or "\x1b" in line:
+        return _parse_any(line, dates)
+    hour, minute, second, thread, level, text, name, chat = common.groups("")
+    seconds = second_of_day(hour, minute, second)
+    if seconds is None:
+        day, at = None, None
+    else:
+        day, at, dates = undated_time(seconds, dates)
+    source, day_text = source_of(thread, ""), _day_text(day)
+    if name and source is Source.GAME:
+        username = sender_username(name)
+        # The class itself would take twice as long.
+        fields = (
+            *(line, LineKind.CHAT, text, level, at, dates.zone, day_text, username, name),
+            *("", "", "", None, chat, "", "", "", "", "", "", None, None, source),
+        )
+        return tuple.__new__(ParsedLine, fields), dates
+    if text[:1] == "[" and _CLIENT_CHAT.match(text):
+        source = Source.CLIENT
+    kind, details = _believed(parse_text(text), source, level, is_old=False)
+    return ParsedLine(
+        line, kind, text, level, at, dates.zone, day_text, **details, source=source
+    ), dates
+
+
+def _parse_any(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
+    """Return a line in any format, parsed, and the date source for the next line."""
     # After a power cut, the first line follows on NUL characters, which are stored as U+FFFD.
     header = parse_header(line.lstrip("\0\ufffd") if line[:1] in NULS else line)
     if header is None:
@@ -203,20 +246,27 @@ def _parse(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
     kind, details = parse_text(text)
     # The most common line is spared the look into the table.
     if not (kind is LineKind.CHAT and source is Source.GAME):
-        evidence = EVIDENCE[kind]
-        if (
-            source not in evidence.sources
-            or (evidence.levels and level not in evidence.levels)
-            or (
-                kind is LineKind.DEATH
-                and details["death"].startswith(OLD_KEYS)
-                and form not in OLD_FORMS
-            )
-        ):
-            kind, details = LineKind.UNKNOWN, {}
+        kind, details = _believed((kind, details), source, level, is_old=form in OLD_FORMS)
     if text is not colored and "chat" in details:
         details["chat"] = colored_tail(colored, details["chat"])
-    day_text = day.isoformat() if day else ""
     return ParsedLine(
-        line, kind, text, level, at, dates.zone, day_text, **details, source=source
+        line, kind, text, level, at, dates.zone, _day_text(day), **details, source=source
     ), dates
+
+
+def _believed(parsed_text: ParsedText, source: Source, level: str, *, is_old: bool) -> ParsedText:
+    """Return kind and details of a text if source and level are evidence for the kind; otherwise UNKNOWN."""
+    kind, details = parsed_text
+    evidence = EVIDENCE[kind]
+    if (
+        source not in evidence.sources
+        or (evidence.levels and level not in evidence.levels)
+        or (kind is LineKind.DEATH and details["death"].startswith(OLD_KEYS) and not is_old)
+    ):
+        return LineKind.UNKNOWN, {}
+    return parsed_text
+
+
+@lru_cache(64)
+def _day_text(day: date | None) -> str:
+    return day.isoformat() if day else ""

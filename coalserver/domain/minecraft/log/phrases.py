@@ -32,10 +32,10 @@ SITE_NAME = "COAL"
 _DECORATIONS = re.compile(r"\[[^\]]*\]|\([^)]*\)")
 #: A name has a letter or a digit: proxies draw arrows (`<->`). Possessive, so that a long text without an end takes
 #: linear time.
-_SENDER = r"<([^>\w]*+\w[^>]*+)>"
-_CHAT = re.compile(rf"{_SENDER} (.*)", re.DOTALL)
-_CHANNEL_CHAT = re.compile(rf"\[([^\]]*)\] ?{_SENDER} (.*)", re.DOTALL)
-_TEAM_CHAT = re.compile(rf"-> (?:\[[^\]]*\] )?{_SENDER} (.*)", re.DOTALL)
+SENDER = r"<([^>\w]*+\w[^>]*+)>"
+_CHAT = re.compile(rf"{SENDER} (.*)", re.DOTALL)
+_CHANNEL_CHAT = re.compile(rf"\[([^\]]*)\] ?{SENDER} (.*)", re.DOTALL)
+_TEAM_CHAT = re.compile(rf"-> (?:\[[^\]]*\] )?{SENDER} (.*)", re.DOTALL)
 _FEEDBACK = re.compile(r"\[([^\]:]+): (.*)\]", re.DOTALL)
 _ADDRESS = r"/\[?([^\]\[/ ]*?)\]?:([0-9]+)"
 _LOGGED_IN = re.compile(
@@ -65,6 +65,11 @@ _KICKED_OR_BANNED = re.compile(
 _AFTER_MULTI_WORD_NAME = re.compile(
     rf" (?=joined the game$|left the game$|lost connection: |has (?:{'|'.join(_ADVANCEMENT_KINDS)}) \[)"
 )
+
+
+def sender_username(display_name: str) -> str:
+    """Return the username in the displayed name of a chat's sender."""
+    return _extract_username(display_name) if len(display_name) <= MAX_NAME_LENGTH else ""
 
 
 def extract_username(display_name: str) -> str:
