@@ -409,10 +409,10 @@ class RecentDigests:
 
     def add(self, digests: Iterable[bytes]) -> None:
         """Add the digests of committed lines."""
-        for digest in digests:
-            self._added += 1
-            self._order.append(digest)
-            self.digests.add(digest)
+        added = list(digests)
+        self._added += len(added)
+        self._order.extend(added)
+        self.digests.update(added)
         while len(self._order) > self._max_size:
             self.digests.discard(self._order.popleft())
 
