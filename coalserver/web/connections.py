@@ -237,6 +237,14 @@ class Connection(RequestHandler):
             self.force_close()
             server.refused_log.log("", "New connections are refused: %s.", refusal)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Resume reading where it was paused.
+
+        aiohttp calls this for every body that a handler has read, and runs its parser each time.
+        """
+        if self._reading_paused or self._buffer_paused:
+            super().resume_reading(resume_parser)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         server = self._manager
         if self._network and isinstance(server, ConnectionServer):

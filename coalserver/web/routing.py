@@ -42,8 +42,9 @@ def mount(app: web.Application, app_context: AppContext, apis: Sequence[Api]) ->
     can_let_go()
     can_be_opened()
     paths = _routes_by_path(apis)
+    router = ShapeRouter.replace(app.router)
     for path in sorted(paths, key=_resolution_order):
-        _add_path(app, app_context, path, paths[path])
+        router.add_shape(path, _add_path(app, app_context, path, paths[path]))
     prefixes = {prefix: api for api in apis for prefix in api.prefixes}
     slashless = [prefix for prefix in prefixes if prefix != "/"]
     if slashless:
@@ -76,6 +77,60 @@ def first_segments(apis: Iterable[Api]) -> frozenset[str]:
     paths += [prefix for api in apis for prefix in api.prefixes]
     segments = {path.split("/")[1] for path in paths}
     return frozenset(segment for segment in segments if segment and "{" not in segment)
+
+
+class ShapeRouter(web.UrlDispatcher):
+    """aiohttp's router, which tries only the paths whose shape a request's path has.
+
+    A shape is the number of segments with the first and the last of them. aiohttp tries all paths with the same fixed
+    beginning, such as `/games`, one after another: 17 for a turn. The order of those that are left is aiohttp's, and a
+    request that matches none of them is resolved by aiohttp.
+    """
+
+    #: Paths with their resources, in the order in which they were added.
+    _added: list[tuple[str, web.Resource]]
+    #: Number of segments, first and last segment -> resources in aiohttp's order; None: those that fit any last one.
+    _shapes: dict[tuple[int, str, str | None], list[web.Resource]]
+
+    @classmethod
+    def replace(cls, router: web.UrlDispatcher) -> "ShapeRouter":
+        """Make a ShapeRouter of the router that an application has created, and return it."""
+        router.__class__ = cls
+        assert isinstance(router, cls)
+        router._added, router._shapes = [], {}
+        return router
+
+    def add_shape(self, path: str, resource: web.Resource) -> None:
+        """Try the resource of a path by its shape. One whose first segment is a named one is left to aiohttp."""
+        if path != "/" and not path.startswith("/{"):
+            self._added.append((path, resource))
+
+    def freeze(self) -> None:
+        super().freeze()
+        groups: dict[tuple[int, str], list[tuple[str | None, web.Resource]]] = {}
+        # aiohttp begins with the longest fixed beginning; of equal ones the first added is first here, too.
+        for path, resource in sorted(self._added, key=_fixed_segments, reverse=True):
+            _, first, *rest = segments = path.split("/")
+            last = rest[-1] if rest else first
+            group = groups.setdefault((len(segments), first), [])
+            group.append((None if last.startswith("{") else last, resource))
+        for (size, first), rows in groups.items():
+            for ending in {None, *(last for last, _ in rows)}:
+                self._shapes[size, first, ending] = [
+                    resource for last, resource in rows if last is None or last == ending
+                ]
+
+    async def resolve(self, request: web.Request) -> UrlMappingMatchInfo:
+        """Return the route of a request, or what answers it with 404 or 405."""
+        segments = request.rel_url.path_safe.split("/")
+        if len(segments) > 1:
+            size, first, shapes = len(segments), segments[1], self._shapes
+            found = shapes.get((size, first, segments[-1]))
+            for resource in shapes.get((size, first, None), ()) if found is None else found:
+                match, _ = await resource.resolve(request)
+                if match is not None:
+                    return match
+        return await super().resolve(request)
 
 
 class TrailingSlashes(AbstractResource):
@@ -147,10 +202,15 @@ def _resolution_order(path: str) -> tuple[int, list[bool]]:
     return len(segments), [segment.startswith("{") for segment in segments]
 
 
+def _fixed_segments(added: tuple[str, web.Resource]) -> int:
+    """Return the number of segments before the first named one."""
+    return len(added[0].partition("{")[0].split("/"))
+
+
 def _add_path(
     app: web.Application, app_context: AppContext, path: str, methods: dict[str, ApiRoute]
-) -> None:
-    """Add one resource with its routes. The API of its first route renders the 405."""
+) -> web.Resource:
+    """Add one resource with its routes and return it. The API of its first route renders the 405."""
     plain = {method: row for method, row in methods.items() if method != UPGRADE}
     upgrade = methods.get(UPGRADE)
     owner, route = next(iter((plain or methods).values()))
@@ -168,6 +228,7 @@ def _add_path(
         handler = _dispatch_upgrade(endpoint(app_context, *upgrade), _not_found(app_context, owner))
         resource.add_route(hdrs.METH_GET, handler, expect_handler=ignore_expectation)
     _add_fallback(resource, _method_not_allowed(app_context, owner, plain))
+    return resource
 
 
 def _free_name(app: web.Application, api: Api, route: Route) -> str | None:

@@ -19,8 +19,10 @@ MAX_EXPANSION = 4
 #: Largest integer that SQLite stores.
 MAX_INTEGER = 2**63 - 1
 
-#: A field's name in the body, its name in the loaded dictionary, and its `deserialize`.
-_FieldReader = tuple[str, str, Callable[[Any, str, Mapping[str, Any]], Any]]
+_Deserialize = Callable[[Any, str, Mapping[str, Any]], Any]
+#: A field's name in the body, its name in the loaded dictionary, its `deserialize`, what reads a value that is not
+#: null, and whether there is nothing to load where the member is absent.
+_FieldReader = tuple[str, str, _Deserialize, _Deserialize, bool]
 
 
 class Loader(Protocol):
@@ -68,8 +70,12 @@ class RequestSchema(Schema):
             loaded = super().load(members, **kwargs)
         else:
             try:
-                for key, name, deserialize in readers:
-                    value = deserialize(members.get(key, missing), key, members)
+                for key, name, deserialize, read, optional in readers:
+                    value = members.get(key, missing)
+                    if value is missing and optional:
+                        continue
+                    given = value is not missing and value is not None
+                    value = (read if given else deserialize)(value, key, members)
                     if value is not missing:
                         loaded[name] = value
             except ValidationError:
@@ -104,9 +110,18 @@ class RequestSchema(Schema):
                 name if field.data_key is None else field.data_key,
                 field.attribute or name,
                 field.deserialize,
+                field._deserialize if _only_deserializes(field) else field.deserialize,
+                not field.required and field.load_default is missing,
             )
             for name, field in self.load_fields.items()
         ]
+
+
+def _only_deserializes(field: fields.Field[Any]) -> bool:
+    """Return whether `deserialize` does no more with a value that is not null than `_deserialize`."""
+    kind = type(field)
+    own = kind.deserialize is fields.Field.deserialize and kind._validate is fields.Field._validate
+    return own and not (field.validators or field.pre_load or field.post_load)
 
 
 class Text(fields.Field[str]):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from coalserver.web.connections import ConnectionRunner
 from coalserver.web.streaming.parked_poll import ParkingRunner
@@ -176,5 +177,56 @@ async def test_connections_without_an_address_leave_nothing_counted(
         assert (await reader.read()).startswith(b"HTTP/1.1 404")
         writer.close()
         assert not runner.server.held
+    finally:
+        await runner.cleanup()
+
+
+@RUNNERS
+async def test_parser_runs_once_for_a_request_with_a_body(
+    runner_class: type[ConnectionRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[bytes] = []
+    receive = RequestHandler.data_received
+
+    def record(connection: RequestHandler, data: bytes) -> None:
+        parsed.append(data)
+        receive(connection, data)
+
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    monkeypatch.setattr(RequestHandler, "data_received", record)
+    app = web.Application()
+    app.router.add_post("/", handle)
+    runner = runner_class(app, access_log=None)
+    request = b"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello"
+    try:
+        assert (await send(await start(runner), request)).endswith(b"hello")
+        assert parsed == [request]
+    finally:
+        await runner.cleanup()
+
+
+@RUNNERS
+async def test_body_that_paused_reading_arrives_whole(
+    runner_class: type[ConnectionRunner],
+) -> None:
+    sizes: list[int] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        # Nothing is read while the client sends: the buffer fills, and reading from the client pauses.
+        while not request.protocol._reading_paused:
+            await asyncio.sleep(0)
+        sizes.append(len(await request.read()))
+        return web.Response()
+
+    app = web.Application(client_max_size=1 << 23)
+    app.router.add_post("/", handle)
+    runner = runner_class(app, access_log=None)
+    body = bytes(1 << 22)
+    head = b"POST / HTTP/1.0\r\nContent-Length: %d\r\n\r\n" % len(body)
+    try:
+        assert b"200 OK" in await send(await start(runner), head + body)
+        assert sizes == [len(body)]
     finally:
         await runner.cleanup()

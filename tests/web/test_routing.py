@@ -1,5 +1,6 @@
 """Routing: which handler a request reaches, and which API renders its 404 or 405."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from coalserver.core.engine import Core
 from coalserver.core.unit_of_work import CoreContext
+from coalserver.server.app import all_apis
 from coalserver.storage.memory import MemoryStore
 from coalserver.web.api import Api, Handler, Route
 from coalserver.web.context import AppContext, RequestContext
@@ -249,3 +251,47 @@ async def test_fixed_segment_takes_precedence(serve):
     server = await serve(make_api(*routes))
     assert (await server.send("GET", "/sample/1/x")).body == b"fixed"
     assert (await server.send("GET", "/sample/1/y")).body == b"named"
+
+
+def all_routes():
+    """Every method and path of the APIs and the site, with a value for each named segment."""
+    for api in all_apis():
+        for route in api.routes:
+            for value in ("7", "events", "%2F"):
+                yield route.method, re.sub(r"{\w+}", value, route.path)
+        for prefix in api.prefixes:
+            yield "GET", prefix.replace("*", "x")
+            yield "POST", f"{prefix.rstrip('/')}/a/b/c/"
+
+
+async def test_shapes_resolve_all_paths_as_aiohttp_does():
+    app = web.Application()
+    core = await Core.recover(MemoryStore(), CoreContext(lambda: 0.0))
+    mount(app, AppContext(core), all_apis())
+    app.freeze()
+    router, compared = app.router, 0
+    for method, path in all_routes():
+        request = make_mocked_request(method, path)
+        expected = await web.UrlDispatcher.resolve(router, request)
+        found = await router.resolve(request)
+        assert (found.route, dict(found)) == (expected.route, dict(expected)), path
+        compared += 1
+    assert compared > 500
+
+
+async def test_a_turn_tries_only_paths_of_its_shape(monkeypatch):
+    app = web.Application()
+    core = await Core.recover(MemoryStore(), CoreContext(lambda: 0.0))
+    mount(app, AppContext(core), all_apis())
+    app.freeze()
+    tried = []
+    resolve = web.DynamicResource.resolve
+
+    async def record(resource, request):
+        tried.append(resource.canonical)
+        return await resolve(resource, request)
+
+    monkeypatch.setattr(web.DynamicResource, "resolve", record)
+    await app.router.resolve(make_mocked_request("POST", "/games/noughts/sessions/7/turn"))
+    await app.router.resolve(make_mocked_request("POST", "/games/noughts/rooms/7/join"))
+    assert len(tried) <= 3
