@@ -174,6 +174,12 @@ class UnitOfWork:
         changed = (value for value in touched.values() if value is not None)
         return unchanged + [value for value in changed if key in keys_of(value)[position]]
 
+    def count(self, kind: type, index: str, key: Hashable) -> int:
+        """Return the number of entities under a key of an index as this unit has changed them."""
+        if kind in self._touched:
+            return len(self.find(kind, index, key))
+        return len(self.state.ids(kind, index, key))
+
     def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
         """Return the first entity under a key of an index, or None."""
         if kind not in self._touched:

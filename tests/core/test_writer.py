@@ -11,7 +11,7 @@ from coalserver.core.commands.lobbies import join_lobby, open_lobby
 from coalserver.core.feed import FutureWaiter
 from coalserver.core.ports import StoreFailed
 from coalserver.core.unit_of_work import UnitOfWork
-from coalserver.core.writer import BatchWriter
+from coalserver.core.writer import MAX_SIGNS, SIGN_SECONDS, BatchWriter, Signs
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Player
@@ -205,11 +205,55 @@ async def test_activity_alone_is_not_written(core, store):
     assert store.batches == []
 
 
-async def test_activity_is_written_with_the_next_batch(core, store, clock):
+def take_signs(signs, *, after):
+    """Return what the next batch writes a number of seconds after the last time."""
+    signs._started = 0.0
+    return signs.take(after)
+
+
+async def test_activity_is_written_with_a_later_batch(core, store, clock):
     clock.now = 1234.5
     core.record_activity(1)
     await core.execute(create_guest, name="")
-    assert store.batches[0].last_seen == {1: 1234.5}
+    clock.now = 1240.0
+    core.record_activity(1)
+    core.writer._signs._started -= SIGN_SECONDS
+    await core.execute(create_guest, name="")
+    assert [batch.last_seen for batch in store.batches] == [{}, {1: 1240.0}]
+
+
+def test_activity_gathers_for_half_a_minute():
+    signs = Signs()
+    signs.gathering[1] = 5.0
+    assert take_signs(signs, after=SIGN_SECONDS - 1) == {}
+    signs.gathering[1] = 6.0
+    assert take_signs(signs, after=SIGN_SECONDS) == {1: 6.0}
+    assert take_signs(signs, after=SIGN_SECONDS) == {}
+
+
+def test_one_batch_writes_the_activity_of_a_limited_number_of_players():
+    signs = Signs()
+    players = MAX_SIGNS * 2 + 10
+    signs.gathering.update((player, 1.0) for player in range(players))
+    taken = [take_signs(signs, after=SIGN_SECONDS)]
+    # Newer activity does not delay what is due, and is written after it.
+    signs.gathering[players - 1] = 2.0
+    taken += [take_signs(signs, after=SIGN_SECONDS) for _ in range(4)]
+    assert [len(some) for some in taken] == [MAX_SIGNS, MAX_SIGNS, 10, 1, 0]
+    assert {player for some in taken for player in some} == set(range(players))
+    assert taken[3] == {players - 1: 2.0}
+
+
+def test_last_write_has_the_newest_activity_of_all():
+    signs = Signs()
+    signs.gathering.update((player, 1.0) for player in range(MAX_SIGNS + 5))
+    take_signs(signs, after=SIGN_SECONDS)
+    signs.gathering[MAX_SIGNS] = 2.0
+    assert signs.take_all() == {
+        MAX_SIGNS: 2.0,
+        **dict.fromkeys(range(MAX_SIGNS + 1, MAX_SIGNS + 5), 1.0),
+    }
+    assert signs.take_all() == {}
 
 
 async def test_activity_is_written_at_the_end(core, store):

@@ -142,20 +142,21 @@ def check_can_join(uow: UnitOfWork, player: Player, kind: type[Lobby] | type[Roo
     A player of one game can be in one lobby and one room at a time.
     Raises ALREADY_IN_LOBBY, ALREADY_IN_ROOM or TOO_MANY_SEATS.
     """
-    lobbies = uow.find(Lobby, "member", player.id)
-    rooms = uow.find(Room, "member", player.id)
+    lobbies = uow.count(Lobby, "member", player.id)
+    rooms = uow.count(Room, "member", player.id)
     if player.game and (lobbies if kind is Lobby else rooms):
         raise DomainError(_KINDS[kind].already_in, player=player.id)
     limit = uow.context.limits.max_seats
-    # Seats in started lobbies do not count: their players have the room's seat as well.
-    if len(lobbies) + len(rooms) >= limit:
-        if sum(lobby.open for lobby in lobbies) + len(rooms) >= limit:
+    if lobbies + rooms >= limit:
+        # Seats in started lobbies do not count: their players have the room's seat as well.
+        in_open = sum(lobby.open for lobby in uow.find(Lobby, "member", player.id))
+        if in_open + rooms >= limit:
             raise DomainError(ErrorCode.TOO_MANY_SEATS, maximum=limit)
 
 
 def check_not_in(uow: UnitOfWork, player: Player, kind: type[Lobby] | type[Room]) -> None:
     """Check that a player of one game is in no lobby or room. Raises ALREADY_IN_LOBBY or _ROOM."""
-    if player.game and uow.find(kind, "member", player.id):
+    if player.game and uow.count(kind, "member", player.id):
         raise DomainError(_KINDS[kind].already_in, player=player.id)
 
 
