@@ -6,10 +6,11 @@ much.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
-from coalserver.core.ports import Batch
+from coalserver.core.ports import Batch, Counter
 from coalserver.domain.play.actions import Action
 from coalserver.domain.play.game import StorageItem
 from coalserver.domain.play.join_requests import JoinRequest
@@ -74,13 +75,55 @@ def create(db: sqlite3.Connection) -> None:
     )
 
 
+class StoredSizes:
+    """Sizes of documents on disk that are known without a query: of new documents, and of those written lately."""
+
+    MAX_SIZES = 4096
+
+    def __init__(self) -> None:
+        #: (stored name, id) -> bytes, in the order of the writes.
+        self._recent: dict[tuple[str, int], int] = {}
+        #: Stored name -> the next id of its counter on disk: no document has that id or a larger one.
+        self._next_ids: dict[str, int] = {}
+
+    def find(self, db: sqlite3.Connection, name: str, id: int) -> int:
+        """Return the bytes of a document; 0 if there is none."""
+        size = self._recent.get((name, id))
+        if size is None:
+            if id >= self._next_ids.get(name, id + 1):
+                return 0
+            row = db.execute(_OLD_SIZE, (name, id)).fetchone()
+            size = row[0] if row else 0
+        return size
+
+    def add_written(
+        self,
+        saved: Iterable[tuple[str, int, str]],
+        deleted: Iterable[tuple[str, int]],
+        counters: Iterable[tuple[Counter, int]],
+    ) -> None:
+        """Take over documents, deletions and counters that have just been written."""
+        recent = self._recent
+        for name, id, document in saved:
+            # At the end: those that change often stay.
+            recent.pop((name, id), None)
+            recent[name, id] = _size(document)
+        for key in deleted:
+            recent.pop(key, None)
+        for counter, next_id in counters:
+            if isinstance(counter, str):
+                self._next_ids[counter] = next_id
+        for key in list(islice(recent, max(0, len(recent) - self.MAX_SIZES))):
+            del recent[key]
+
+
 def document_changes(
-    db: sqlite3.Connection, batch: Batch, saved: list[tuple[str, int, str]]
+    db: sqlite3.Connection, stored: StoredSizes, batch: Batch, saved: list[tuple[str, int, str]]
 ) -> Changes:
     """Return the changes that a batch is about to make, from its encoded documents."""
     sizes = {}
     for name, id, document in saved:
-        sizes[name, id] = len(document) if document.isascii() else len(document.encode())
+        sizes[name, id] = _size(document)
     changes: Changes = {}
     for (kind, id), value in batch.values.items():
         if kind not in COUNTED_CLASSES:
@@ -88,11 +131,12 @@ def document_changes(
         name = codec.COUNTER_NAMES[kind]
         if value is not None and kind in GAME_CLASSES:
             game = value.game
-            row = db.execute(_OLD_SIZE, (name, id)).fetchone() if game else None
+            old_size = stored.find(db, name, id) if game else 0
         else:
             game, row = _find_game(db, batch, kind, id, value)
+            old_size = row[0] if row else 0
         if game:
-            change = sizes.get((name, id), 0) - (row[0] if row else 0)
+            change = sizes.get((name, id), 0) - old_size
             changes[game, DOCUMENTS] = changes.get((game, DOCUMENTS), 0) + change
     return changes
 
@@ -115,6 +159,11 @@ def _find_game(
         _OLD_DOCUMENT, ("$.game", codec.COUNTER_NAMES[owner], owner_id)
     ).fetchone()
     return (owner_row[1] if owner_row else ""), row
+
+
+def _size(document: str) -> int:
+    """Return the bytes of a document."""
+    return len(document) if document.isascii() else len(document.encode())
 
 
 def load(db: sqlite3.Connection) -> dict[str, int]:

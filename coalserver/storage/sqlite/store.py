@@ -69,6 +69,7 @@ class SqliteStore:
         self._failures = LimitedLog(log, LOG_SECONDS, logging.CRITICAL)
         #: Bytes of each game on disk. Changed in the thread of the writer, after each transaction.
         self._game_bytes: dict[str, int] = {}
+        self._sizes = game_sizes.StoredSizes()
 
     async def open(self) -> StoredState:
         """Open the file, migrate it and return the stored state. Raises StoreUnusable."""
@@ -92,7 +93,9 @@ class SqliteStore:
             raise StoreFailed("the store is not open")
         try:
             # As in `_run`, but without another call per batch.
-            await db._execute(_write, db._conn, batch, self._game_bytes)  # type: ignore[no-untyped-call]
+            await db._execute(  # type: ignore[no-untyped-call]
+                _write, db._conn, batch, self._game_bytes, self._sizes
+            )
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
@@ -301,7 +304,12 @@ def _check_documents(db: sqlite3.Connection, kind: str) -> None:
             raise NotAStore(f"{kind} {id}: {error}") from error
 
 
-def _write(db: sqlite3.Connection, batch: Batch, game_bytes: dict[str, int]) -> None:
+def _write(
+    db: sqlite3.Connection,
+    batch: Batch,
+    game_bytes: dict[str, int],
+    sizes: game_sizes.StoredSizes,
+) -> None:
     """Write a batch: one transaction, one statement for each table. Encodes values in this thread.
 
     Adds what games grow by to `game_bytes`.
@@ -316,13 +324,14 @@ def _write(db: sqlite3.Connection, batch: Batch, game_bytes: dict[str, int]) -> 
     counters = []
     for counter, count in batch.counters.items():
         counters.append((codec.COUNTER_NAMES.get(counter, counter), count))
-    changes = game_sizes.document_changes(db, batch, saved)
+    changes = game_sizes.document_changes(db, sizes, batch, saved)
     with transaction(db):
         db.executemany(
             "INSERT INTO entity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc",
             saved,
         )
-        db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", deleted)
+        if deleted:
+            db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", deleted)
         history.insert_entries(db, batch.entries, changes)
         if batch.lines:
             log_lines.write(db, batch.lines)
@@ -342,5 +351,6 @@ def _write(db: sqlite3.Connection, batch: Batch, game_bytes: dict[str, int]) -> 
         )
         if changes:
             db.executemany(game_sizes.ADD, [(*key, change) for key, change in changes.items()])
+    sizes.add_written(saved, deleted, counters)
     for (game, _), change in changes.items():
         game_bytes[game] = game_bytes.get(game, 0) + change

@@ -155,3 +155,39 @@ async def test_migration_counts_what_is_there(path, recover):
         db.execute(f"PRAGMA user_version = {VERSION - 1}")
         assert migrate(db, path, MIGRATIONS[:VERSION], keep_copy=False) == VERSION - 1
         assert game_sizes.load(db) == {"chess": size_on_disk(path, "chess")}
+
+
+async def test_new_and_recent_documents_are_not_read_for_their_size(path, recover):
+    core = await recover()
+    store = core.history
+    await core.execute(add_game, tag="chess", max_players=8)
+    statements = []
+    trace = store._writer._conn.set_trace_callback
+    await store._writer._execute(trace, statements.append)
+    ann, bob = [
+        (await core.execute(register_player, game="chess", name=name))[0].id for name in "AB"
+    ]
+    room = await core.execute(open_room, game="chess", player_id=ann, name="new", capacity=4)
+    await core.execute(join_room, room_id=room.id, player_id=bob)
+    await store._writer._execute(trace, None)
+    assert any(statement.startswith("INSERT INTO entity") for statement in statements)
+    # Only of the first document of a class: its counter has not been written since the start.
+    assert len([statement for statement in statements if "SELECT length" in statement]) <= 2
+    assert core.state.game_bytes["chess"] == size_on_disk(path, "chess")
+
+
+async def test_sizes_of_few_documents_are_remembered():
+    stored = game_sizes.StoredSizes()
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE entity (kind TEXT, id INTEGER, doc TEXT)")
+        db.execute("INSERT INTO entity VALUES ('Lobby', 1, '12345')")
+        assert stored.find(db, "Lobby", 1) == 5
+        stored.add_written([("Lobby", 1, "ä")], [], [("Lobby", 3), (Room, 9)])
+        assert (stored.find(db, "Lobby", 1), stored.find(db, "Lobby", 3)) == (2, 0)
+        # Below the counter and not written lately: asked for.
+        assert stored.find(db, "Lobby", 2) == 0
+        stored.add_written([], [("Lobby", 1)], [])
+        assert stored.find(db, "Lobby", 1) == 5
+        many = [("Lobby", id, "1") for id in range(10, 20 + stored.MAX_SIZES)]
+        stored.add_written(many, [], [])
+        assert len(stored._recent) == stored.MAX_SIZES
