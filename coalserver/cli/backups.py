@@ -1,4 +1,4 @@
-"""Commands that back up and restore a data directory."""
+"""Commands that back up, restore and compact a data directory."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -14,6 +14,7 @@ from coalserver.core.commands.audit import record_audit_entry
 from coalserver.domain.audit import COMMAND_LINE, AuditAction
 from coalserver.server.admin import AdminContext
 from coalserver.storage import backup as archive
+from coalserver.storage import compaction
 from coalserver.storage.data_directory import DataDirectory, DataDirectoryLocked, OperatorError
 
 
@@ -59,5 +60,20 @@ def restore(invocation: Invocation, file: str) -> int:
     text = f"Restored {result['restored']}, created {result['made']}."
     if result["kept"]:
         text += f" The replaced data is kept in {result['kept']}."
+    print_result(result, text, invocation.as_json)
+    return 0
+
+
+@click.command("compact", cls=Command)
+@click.pass_obj
+def compact(invocation: Invocation) -> int:
+    """Make the database smaller by what deleted data has left free. The server must be stopped."""
+    home = DataDirectory(invocation.settings.data)
+    try:
+        with invocation.quiet_logging(), home.lock_or_leave_nothing():
+            result = compaction.compact(home)
+    except DataDirectoryLocked as error:
+        raise OperatorError(f"{error} Stop the server before you compact its data.") from None
+    text = f"Compacted {result['file']} from {result['before']:,} to {result['bytes']:,} bytes."
     print_result(result, text, invocation.as_json)
     return 0

@@ -12,7 +12,7 @@ import click
 
 from coalserver import __version__
 from coalserver.cli.accounts import account_group, token_group
-from coalserver.cli.backups import backup, restore
+from coalserver.cli.backups import backup, compact, restore
 from coalserver.cli.games import game_group
 from coalserver.cli.hosted_worlds import add_hosted_world_commands
 from coalserver.cli.hosting import hosting_group
@@ -149,6 +149,7 @@ for _command in (
     version_group,
     backup,
     restore,
+    compact,
 ):
     program.add_command(_command)
 

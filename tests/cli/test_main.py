@@ -4,8 +4,10 @@ import asyncio
 import hashlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -208,7 +210,7 @@ def test_no_parameter_is_named_like_a_setting():
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize(
-    "name", ["", "serve", "check", "restore", "game", *main.ADMIN_COMMANDS.commands]
+    "name", ["", "serve", "check", "restore", "compact", "game", *main.ADMIN_COMMANDS.commands]
 )
 def test_every_command_has_help(name, flag, capsys):
     assert main.main([*name.split(), flag]) == 0
@@ -269,6 +271,41 @@ def test_backup_and_restore_print_json(line, tmp_path):
     assert list(line("restore", file, "--json").document) == ["restored", "made", "kept"]
     refused = line("restore", "/no/such", "--json")
     assert (refused.status, list(refused.document)) == (1, ["error"])
+
+
+def test_compact_makes_the_database_smaller_and_keeps_its_data(line, data):
+    line("game", "add", "chess")
+    database = DataDirectory(data).database
+    with closing(sqlite3.connect(database, isolation_level=None)) as db:
+        db.execute("CREATE TABLE spare AS SELECT zeroblob(1000000) AS bytes")
+        db.execute("DROP TABLE spare")
+    before = database.stat().st_size
+    text = line("compact").out
+    after = database.stat().st_size
+    assert text == f"Compacted {database} from {before:,} to {after:,} bytes.\n"
+    assert after < before - 900_000
+    assert database.stat().st_mode & 0o777 == 0o600
+    assert line("compact", "--json").document == {
+        "file": str(database),
+        "before": after,
+        "bytes": after,
+    }
+    assert tags(line) == ["chess"]
+
+
+def test_compact_is_refused_while_another_process_has_the_data(line, data):
+    line("game", "add", "chess")
+    with DataDirectory(data).lock():
+        result = line("compact")
+    assert result.status == 1
+    assert "is in use by process" in result.err
+    assert result.err.endswith("Stop the server before you compact its data.\n")
+
+
+def test_compact_without_data_creates_nothing(line, tmp_path):
+    result = line("compact", "--data", str(tmp_path / "new/data"))
+    assert (result.status, "There is no data in" in result.err) == (1, True)
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("name", ["missing.tar", "damaged.tar"])

@@ -1,6 +1,7 @@
 """The command line: names of commands and flags, settings, exit statuses and JSON output, without texts."""
 
 import asyncio
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,7 @@ async def record_help(part: Recording) -> None:
         ("check",),
         ("restore",),
         ("backup",),
+        ("compact",),
         *((group,) for group in GROUPS),
         *(tuple(name.split()) for name in COMMANDS),
     ]
@@ -327,8 +329,12 @@ async def record(folder: Path) -> list[dict[str, Any]]:
             step="a second server on the same data",
         )
         await part.run(*restore, step="restore while a server runs")
+        await part.run("compact", "--data", served, "--json", step="compact while a server runs")
         await record_commands(part, str(folder / "served"), "by a server")
         part.record_value("exit status of a server that was asked to end", await server.stop())
+    result = await part.call("compact", "--data", served, "--json")
+    members = sorted(json.loads(result.out))
+    part.record_value("compact", {"status": result.status, "members": members})
     await part.run(*restore, step="restore")
     await part.run(
         "game",

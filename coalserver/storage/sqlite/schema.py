@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coalserver.storage.sqlite import game_sizes, samples
+from coalserver.storage.sqlite.free_pages import SET_INCREMENTAL
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +178,8 @@ def migrate(
     try:
         if version and keep_copy:
             copy(db, path.with_name(f"{path.name}.before-v{newest}"))
+        if not version:
+            db.execute(SET_INCREMENTAL)
         with transaction(db):
             for step in migrations:
                 if step.version > version:

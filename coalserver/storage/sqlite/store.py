@@ -28,7 +28,7 @@ from coalserver.domain.samples import SampleRow
 from coalserver.observability.limited_log import LimitedLog
 from coalserver.storage import codec
 from coalserver.storage.sqlite import events as history
-from coalserver.storage.sqlite import game_sizes, log_lines
+from coalserver.storage.sqlite import free_pages, game_sizes, log_lines
 from coalserver.storage.sqlite import samples as sqlite_samples
 from coalserver.storage.sqlite import visits as sqlite_visits
 from coalserver.storage.sqlite.schema import (
@@ -48,6 +48,8 @@ MAX_INTEGER = 2**63 - 1
 MAX_PAGE_ROWS, PAGE_BYTES = 2000, 1 << 20
 #: Pages that the writing connection keeps in memory.
 WRITER_CACHE_KIB = 8192
+#: Free bytes of a file that cannot give them back, from which on the log says what can.
+COMPACTION_BYTES = 64 << 20
 #: Result codes of SQLite for a damaged file.
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: A store logs one error in this time.
@@ -77,6 +79,7 @@ class SqliteStore:
             self._writer = await _connect(self.path)
             await _run(self._writer, _prepare, self.path)
             self._reader = await _connect(self.path)
+            await _run(self._reader, _offer_compaction, self.path)
             self._game_bytes = await _run(self._reader, game_sizes.load)
             return await _load(self._reader, self._game_bytes)
         except BaseException as error:
@@ -120,6 +123,8 @@ class SqliteStore:
             pass
         oldest = await self._call(writer, history.oldest)
         await self._call(writer, game_sizes.delete_chunks_before, oldest, self._game_bytes)
+        while await self._call(writer, free_pages.release):
+            pass
         return oldest
 
     def existing_digests(self, digests: Sequence[bytes]) -> Coroutine[Any, Any, set[bytes]]:
@@ -240,6 +245,18 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA synchronous = FULL")
     # A batch of a thousand log lines changes more pages than SQLite's 2 MiB hold, and would write some of them twice.
     db.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+
+
+def _offer_compaction(db: sqlite3.Connection, path: Path) -> None:
+    """Log how a file of an earlier version can be made smaller, where that is worth it."""
+    pages = free_pages.count_pages(db)
+    if pages.free_bytes >= COMPACTION_BYTES and not free_pages.is_incremental(db):
+        log.info(
+            "%d MB of %s are free, and this file keeps them. Stop the server and run `coalserver compact` to make it"
+            " smaller.",
+            pages.free_bytes >> 20,
+            path,
+        )
 
 
 async def _load(db: aiosqlite.Connection, game_bytes: dict[str, int]) -> StoredState:
