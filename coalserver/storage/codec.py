@@ -291,16 +291,24 @@ def decoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> De
         f"        value = build({', '.join(members)})\n"
         "    except KeyError:\n"
         "        return decode_partial(document)\n"
+        f"    {'share_times(value)' if twin and {'created', 'updated'} <= {*fields} else ''}\n"
         f"    {'value.__class__ = cls' if twin else ''}\n"
         "    return value\n"
     )
     scope = {**names, "build": twin or cls, "cls": cls, "decode_partial": decode_partial}
+    scope["share_times"] = _share_times
     exec(source, scope)
     return typing.cast(Decoder, scope["decode"])
 
 
 def _special(field: str) -> str:
     return f"decode_{field}"
+
+
+def _share_times(value: Any) -> None:
+    """Let an entity that was not changed since have one object for both times."""
+    if value.updated == value.created:
+        value.updated = value.created
 
 
 def _mutable_twin(cls: type) -> type | None:

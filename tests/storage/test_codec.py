@@ -290,6 +290,14 @@ def test_loaded_entities_share_common_values():
     assert one.data is other.data
 
 
+def test_entity_that_was_not_changed_has_its_times_once():
+    for updated in (1.5, 2.5):
+        player = Player(1, "Ann", 1.5, updated)
+        loaded = entity_codec.load("Player", entity_codec.dump(player))
+        assert loaded == player
+        assert (loaded.updated is loaded.created) is (updated == 1.5)
+
+
 def test_loaded_entities_are_frozen_values_of_their_class():
     one = entity_codec.load("Player", entity_codec.dump(Player(1, "Ann", 1.5, 2.5)))
     assert type(one) is Player
@@ -302,6 +310,13 @@ def test_loaded_entities_are_frozen_values_of_their_class():
 def test_class_with_post_init_is_loaded_through_it():
     document = '{"id":1,"world":1,"text":"say\\n hi ","created":1.5}'
     assert entity_codec.load("ConsoleLine", document).text == "say  hi"
+
+
+@pytest.mark.parametrize(
+    "cls", [*ENTITIES.values(), *EVENTS.values()], ids=lambda cls: cls.__name__
+)
+def test_kept_values_have_no_dictionary_of_their_own(cls):
+    assert "__dict__" not in dir(cls)
 
 
 def test_list_of_documents_is_loaded_at_once():

@@ -24,6 +24,7 @@ from coalserver.core.ports import (
     VisitQuery,
 )
 from coalserver.domain.minecraft.history import LogLine, Screenshot
+from coalserver.domain.play.player import Player
 from coalserver.domain.samples import SampleRow
 from coalserver.observability.limited_log import LimitedLog
 from coalserver.storage import codec
@@ -260,7 +261,7 @@ def _offer_compaction(db: sqlite3.Connection, path: Path) -> None:
 
 
 async def _load(db: aiosqlite.Connection, game_bytes: dict[str, int]) -> StoredState:
-    counters, last_seen, oldest = await _run(db, _load_counters)
+    counters, oldest = await _run(db, _load_counters)
     values: list[Any] = []
     for kind in await _run(db, _kinds):
         last_id, size = -1, 1
@@ -273,15 +274,21 @@ async def _load(db: aiosqlite.Connection, game_bytes: dict[str, int]) -> StoredS
                 await _run(db, _check_documents, kind)
                 raise NotAStore(str(error)) from error
             size = max(1, min(MAX_PAGE_ROWS, PAGE_BYTES * count // len(documents)))
+    last_seen = await _run(db, _load_last_seen, values)
     head = counters.get(ENTRY_COUNTER, 0) - 1
     return StoredState(values, counters, last_seen, head, oldest, game_bytes)
 
 
-def _load_counters(db: sqlite3.Connection) -> tuple[dict[Counter, int], dict[int, float], int]:
+def _load_counters(db: sqlite3.Connection) -> tuple[dict[Counter, int], int]:
     rows = db.execute("SELECT name, value FROM counter")
     counters = {codec.counter_of(name): value for name, value in rows}
-    last_seen = dict(db.execute("SELECT player, at FROM sign"))
-    return counters, last_seen, history.oldest(db)
+    return counters, history.oldest(db)
+
+
+def _load_last_seen(db: sqlite3.Connection, values: list[Any]) -> dict[int, float]:
+    """Return the times of activity by the ids that the players have: a million copies of them would take 32 MB."""
+    ids = {value.id: value.id for value in values if type(value) is Player}
+    return {ids.get(player, player): at for player, at in db.execute("SELECT player, at FROM sign")}
 
 
 def _kinds(db: sqlite3.Connection) -> list[str]:

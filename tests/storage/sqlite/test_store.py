@@ -58,6 +58,19 @@ def make_large_batch():
     return make_batch(*(make_player(id, "x" * 1000) for id in range(1, 200)))
 
 
+async def test_times_of_activity_are_loaded_by_the_ids_of_the_players(path):
+    store = SqliteStore(path)
+    await store.open()
+    players = [make_player(id) for id in (1000, 2000)]
+    await store.write(make_batch(*players, last_seen={1000: 1.5, 2000: 2.5, 3000: 3.5}))
+    await store.close()
+    known = await store.open()
+    await store.close()
+    assert known.last_seen == {1000: 1.5, 2000: 2.5, 3000: 3.5}
+    ids = {value.id: value.id for value in known.values}
+    assert [ids[id] is id for id in list(known.last_seen)[:2]] == [True, True]
+
+
 async def test_closed_store_is_a_single_file(path):
     await write_and_close(path, make_player(1))
     assert os.listdir(path.parent) == [path.name]
