@@ -24,6 +24,7 @@ OUTSIDE = {
     "core": set(),
     "core/leaderboards.py": {"sortedcontainers"},
     "core/listings.py": {"sortedcontainers"},
+    "core/state.py": {"sortedcontainers"},
     "domain": set(),
     "domain/minecraft/slugs.py": {"slugify"},
     "game": set(),

@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from itertools import groupby, repeat
+from itertools import groupby, islice, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
+
+from sortedcontainers import SortedList
 
 from coalserver.core.listings import open_lobbies, running_rooms
 from coalserver.core.ports import Counter
@@ -78,13 +80,15 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     Account: Index(
-        ("all", "email", "player", "admin", "username"),
+        ("all", "email", "player", "admin", "username", "inactive", "created"),
         lambda account: (
             ("",),
             (account.email,),
             (account.player,) if account.player else (),
             ("",) if account.admin and account.active else (),
             account.usernames,
+            () if account.active else ("",),
+            ((account.created, account.id),),
         ),
     ),
     KnownClient: Index(
@@ -258,6 +262,8 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
 }
+#: The indexes that also have their keys in order; see `State.in_order`.
+SORTED_INDEXES = frozenset({(Account, "created"), (Visitor, "name")})
 _NOTHING: dict[int, None] = {}
 
 
@@ -289,7 +295,11 @@ class State:
         #: Entities by class and id. Only `set` changes them.
         self.entities: dict[type, dict[int, Any]] = {kind: {} for kind in INDEXES}
         self._indexes: dict[type, dict[str, dict[Hashable, Ids]]] = {
-            kind: {name: {} for name in index.names} for kind, index in INDEXES.items()
+            kind: {
+                name: SortedIndex() if (kind, name) in SORTED_INDEXES else {}
+                for name in index.names
+            }
+            for kind, index in INDEXES.items()
         }
         #: What lists have of lobbies and rooms, by game.
         self.open_lobbies = open_lobbies()
@@ -366,6 +376,24 @@ class State:
         id = ids if isinstance(ids, int) else next(iter(ids))
         return self.entities[kind][id]  # type: ignore[no-any-return]
 
+    def in_order(
+        self,
+        kind: type[T],
+        index: str,
+        *,
+        after: tuple[Hashable, ...] | None = None,
+        before: tuple[Hashable, ...] | None = None,
+        limit: int | None = None,
+    ) -> list[T]:
+        """Return entities in the order of their keys in a sorted index, which are tuples.
+
+        `after` and `before`, both exclusive, need not be keys.
+        """
+        keys = self._indexes[kind][index]
+        assert isinstance(keys, SortedIndex)
+        found = islice(keys.order.irange(after, before, inclusive=(False, False)), limit)
+        return [entity for key in found for entity in self.find(kind, index, key)]
+
     def set(self, kind: type, id: int, value: Any) -> None:
         """Replace an entity, or remove it with None, and update the indexes."""
         values = self.entities[kind]
@@ -386,6 +414,24 @@ class State:
         watcher = self._watchers.get(kind)
         if watcher is not None:
             watcher(old, value)
+
+
+class SortedIndex(dict[Hashable, Ids]):
+    """An index that also has its keys in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order: SortedList[Any] = SortedList()
+
+    def setdefault(self, key: Hashable, default: Any = None) -> Any:
+        """Return the ids under a key, which is added with these where it is new."""
+        if key not in self:
+            self.order.add(key)
+        return super().setdefault(key, default)
+
+    def __delitem__(self, key: Hashable) -> None:
+        super().__delitem__(key)
+        self.order.remove(key)
 
 
 class RecentDigests:

@@ -1,9 +1,11 @@
 """Pagination: numbered pages of lists in memory, and pages after a position for histories on disk."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
+from coalserver.core.steps import Steps
 from coalserver.web.context import RequestContext
 
 T = TypeVar("T")
@@ -27,24 +29,39 @@ class Pagination(NamedTuple):
 
 
 def paginate(
-    ctx: RequestContext,
-    query: Callable[..., tuple[Sequence[T], int]],
-    filters: dict[str, str] | None = None,
-    **kwargs: Any,
+    ctx: RequestContext, query: Callable[..., tuple[Sequence[T], int]], **kwargs: Any
 ) -> tuple[Sequence[T], Pagination]:
     """Run a query for the page that the address names, and return its rows and links.
 
-    The query takes `limit` and `offset` and returns rows and their total. Links keep the non-empty filters.
+    The query takes `limit` and `offset` and returns rows and their total.
     """
-    page = _page_number(ctx)
-    rows, total = ctx.core.query(query, limit=PAGE_SIZE, offset=(page - 1) * PAGE_SIZE, **kwargs)
-    last = max(1, -(-total // PAGE_SIZE))
+    rows, total = ctx.core.query(query, **_page_params(ctx), **kwargs)
+    return rows, _numbered_pages(ctx, total, {})
+
+
+async def paginate_in_steps(
+    ctx: RequestContext,
+    query: Callable[..., Steps[tuple[Sequence[T], int]]],
+    filters: Mapping[str, str] = MappingProxyType({}),
+    **kwargs: Any,
+) -> tuple[Sequence[T], Pagination]:
+    """Do what `paginate` does for a query in steps. Links keep the non-empty filters."""
+    rows, total = await ctx.core.query_in_steps(query, **_page_params(ctx), **kwargs)
+    return rows, _numbered_pages(ctx, total, filters)
+
+
+def _page_params(ctx: RequestContext) -> dict[str, int]:
+    return {"limit": PAGE_SIZE, "offset": (_page_number(ctx) - 1) * PAGE_SIZE}
+
+
+def _numbered_pages(ctx: RequestContext, total: int, filters: Mapping[str, str]) -> Pagination:
+    page, last = _page_number(ctx), max(1, -(-total // PAGE_SIZE))
 
     def link(number: int) -> str:
-        params = {name: value for name, value in (filters or {}).items() if value}
+        params = {name: value for name, value in filters.items() if value}
         return "?" + urlencode({**params, "page": number})
 
-    return rows, Pagination(
+    return Pagination(
         previous=link(min(page - 1, last)) if page > 1 else "",
         next=link(page + 1) if page < last else "",
         page=page,

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -18,7 +18,6 @@ from coalserver.apis.coal.params import (
 )
 from coalserver.apis.coal.render import JsonObject
 from coalserver.core.ports import PageKey
-from coalserver.core.state import State
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
 from coalserver.web.schemas import RequestSchema
@@ -103,15 +102,17 @@ async def read_filters(
 async def oldest_first_page(
     ctx: RequestContext,
     name: str,
-    query: Callable[[State], Iterable[C]],
+    query: Callable[..., Sequence[C]],
     render: Callable[[RequestContext, C], JsonObject],
 ) -> JsonObject:
-    """Return a page of live entities, oldest first, as its payload."""
+    """Return a page of live entities, oldest first, as its payload.
+
+    The query takes `after`, the creation time and the id of the last row of the page before, and `limit`.
+    """
     params = await read_params(ctx, OLDEST_FIRST)
-    rows = sorted(ctx.core.query(query), key=_creation_order)
-    if after := params.get("after"):
-        rows = [row for row in rows if [*_creation_order(row)] > after]
-    return render_page(name, rows, params["size"], lambda row: render(ctx, row), _creation_order)
+    size, after = params["size"], params.get("after")
+    rows = ctx.core.query(query, after=tuple(after) if after else None, limit=size + 1)
+    return render_page(name, rows, size, lambda row: render(ctx, row), _creation_order)
 
 
 async def newest_first_page(

@@ -5,7 +5,7 @@ from aiohttp import web
 from coalserver.apis.coal.auth import user
 from coalserver.apis.coal.pagination import oldest_first_page
 from coalserver.apis.coal.render import opaque_keys, render_user
-from coalserver.core.queries.accounts import all_accounts, find_account
+from coalserver.core.queries.accounts import accounts_by_age, find_account
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.security.opaque_keys import USER
@@ -18,7 +18,7 @@ USERS = "/api/v1/users"
 
 async def list_users(ctx: RequestContext) -> web.StreamResponse:
     """Return all users, oldest first."""
-    return json_response(await oldest_first_page(ctx, "users", all_accounts, render_user))
+    return json_response(await oldest_first_page(ctx, "users", accounts_by_age, render_user))
 
 
 async def read_user(ctx: RequestContext) -> web.StreamResponse:

@@ -42,6 +42,16 @@ def all_accounts(state: State) -> list[Account]:
     return list(state.all(Account))
 
 
+def accounts_by_age(state: State, *, after: tuple[float, int] | None, limit: int) -> list[Account]:
+    """Return accounts by the time at which they were created, then by id; those after one of these pairs."""
+    return state.in_order(Account, "created", after=after, limit=limit)
+
+
+def inactive_accounts(reader: Reader) -> list[Account]:
+    """Return the accounts that wait for approval or were deactivated, oldest first."""
+    return sorted(reader.find(Account, "inactive", ""), key=lambda account: account.id)
+
+
 def has_admin(reader: Reader) -> bool:
     """Return whether any active account is an administrator."""
     return reader.first(Account, "admin", "") is not None

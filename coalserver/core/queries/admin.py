@@ -7,12 +7,16 @@ from typing import cast
 
 from coalserver.core.listings import G, Listings
 from coalserver.core.state import Reader, State
+from coalserver.core.steps import Steps
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditEntry
 from coalserver.domain.play.game import Game
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Ban
 from coalserver.domain.play.room import Room
+
+#: Entities that a step looks at, and its work.
+STEP_SIZE, STEP_WORK = 100, 100
 
 
 def all_open_lobbies(state: State, *, limit: int) -> tuple[list[Lobby], int]:
@@ -33,9 +37,18 @@ def _newest_of_all_games(
     return [groups[id] for id in newest], sum(listing.count() for listing in of_games)
 
 
-def active_bans(state: State, *, now: float, limit: int, offset: int = 0) -> tuple[list[Ban], int]:
-    """Return a page of the bans that have not expired, newest first, and their number."""
-    found = [ban for ban in reversed(list(state.all(Ban))) if ban.is_active(now)]
+def active_bans(
+    state: State, *, now: float, limit: int, offset: int = 0
+) -> Steps[tuple[list[Ban], int]]:
+    """Return a page of the bans that have not expired, newest first, and their number.
+
+    A ban that ends meanwhile may be among them.
+    """
+    newest_first = list(state.all(Ban))[::-1]
+    found: list[Ban] = []
+    for start in range(0, len(newest_first), STEP_SIZE):
+        yield STEP_WORK
+        found += [ban for ban in newest_first[start : start + STEP_SIZE] if ban.is_active(now)]
     return found[offset : offset + limit], len(found)
 
 
@@ -49,17 +62,22 @@ def find_active_ban(reader: Reader, *, game: str, player: int, now: float) -> Ba
 
 def search_accounts(
     state: State, *, text: str, limit: int, offset: int = 0
-) -> tuple[list[Account], int]:
+) -> Steps[tuple[list[Account], int]]:
     """Return a page of the accounts that contain a text, oldest first, and their number.
 
-    The text is searched in address, nickname and usernames, regardless of case.
+    The text is searched in address, nickname and usernames, regardless of case. Without a text no step is taken.
     """
-    wanted = text.strip().casefold()
-    found = [
-        account
-        for account in state.all(Account)
-        if any(wanted in name.casefold() for name in _names(account))
-    ]
+    wanted, accounts = text.strip().casefold(), state.all(Account)
+    if not wanted:
+        return list(islice(accounts, offset, offset + limit)), state.count(Account)
+    oldest_first, found = list(accounts), []
+    for start in range(0, len(oldest_first), STEP_SIZE):
+        yield STEP_WORK
+        found += [
+            account
+            for account in oldest_first[start : start + STEP_SIZE]
+            if any(wanted in name.casefold() for name in _names(account))
+        ]
     return found[offset : offset + limit], len(found)
 
 

@@ -1,6 +1,6 @@
 """Queries about worlds and the visitors in them. Stored history is read through ports.History."""
 
-from coalserver.core.state import Reader
+from coalserver.core.state import Reader, State
 from coalserver.domain.accounts.oauth import OAuthClient, TokenPair
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.visitor import (
@@ -28,9 +28,14 @@ def world_by_short_name(reader: Reader, *, short_name: str) -> World:
     return world
 
 
-def active_worlds(reader: Reader) -> list[World]:
-    """Return all worlds that are not archived, oldest first."""
-    return sorted(reader.find(World, "active", ""), key=lambda world: (world.created, world.id))
+def active_worlds(
+    reader: Reader, *, after: tuple[float, int] | None = None, limit: int | None = None
+) -> list[World]:
+    """Return the worlds that are not archived, oldest first; those after a time of creation and an id."""
+    found = reader.find(World, "active", "")
+    if after is not None:
+        found = [world for world in found if (world.created, world.id) > after]
+    return sorted(found, key=lambda world: (world.created, world.id))[:limit]
 
 
 def world_of_agent(reader: Reader, *, token_pair: TokenPair) -> World:
@@ -65,17 +70,14 @@ def visitor_by_id(reader: Reader, *, world: int, id: int) -> Visitor:
 
 
 def visitors_of_world(
-    reader: Reader, *, world: int, after: str | None = None, limit: int | None = None
+    state: State, *, world: int, after: str | None = None, limit: int | None = None
 ) -> list[Visitor]:
     """Return the visitors of a world by name, upper case before lower.
 
     `after`, the last name of the previous page, starts the next one.
     """
-    found = reader.find(Visitor, "world", world)
-    if after is not None:
-        found = [visitor for visitor in found if visitor.name > after]
-    found.sort(key=lambda visitor: visitor.name)
-    return found[:limit]
+    start = (world,) if after is None else (world, after)
+    return state.in_order(Visitor, "name", after=start, before=(world + 1,), limit=limit)
 
 
 def silent_worlds(reader: Reader, *, now: float) -> list[World]:

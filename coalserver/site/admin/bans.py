@@ -12,7 +12,7 @@ from coalserver.core.queries.players import player_name
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.play.player import BAN_DURATIONS
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.pagination import paginate
+from coalserver.site.pagination import paginate_in_steps
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import FormSchema, TypedInteger, load_form, load_query
@@ -53,9 +53,9 @@ class BanSchema(UnbanSchema):
 BAN, UNBAN = BanSchema(), UnbanSchema()
 
 
-def render_bans(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+async def render_bans(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     language = request_language(ctx.request)
-    bans, pagination = paginate(ctx, active_bans, now=ctx.now)
+    bans, pagination = await paginate_in_steps(ctx, active_bans, now=ctx.now)
     context = {
         "bans": [(row, player_name(ctx.core.state, id=row.player)) for row in bans],
         "pagination": pagination,
@@ -69,7 +69,7 @@ def render_bans(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
 
 async def bans_page(ctx: RequestContext) -> web.StreamResponse:
     """Render the active bans, newest first, and the form for a new one."""
-    return render_bans(ctx)
+    return await render_bans(ctx)
 
 
 async def confirm_ban(ctx: RequestContext) -> web.StreamResponse:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from coalserver.core.queries.accounts import all_accounts
+from coalserver.core.queries.accounts import inactive_accounts
 from coalserver.core.queries.admin import (
     active_bans,
     all_open_lobbies,
@@ -11,6 +11,7 @@ from coalserver.core.queries.admin import (
 )
 from coalserver.core.queries.games import all_games
 from coalserver.core.queries.worlds import active_worlds, online_visitors
+from coalserver.domain.accounts.account import Account
 from coalserver.site.admin import (
     backups,
     bans,
@@ -49,21 +50,21 @@ OVERVIEW_ROWS = 8
 
 async def overview_page(ctx: RequestContext) -> web.StreamResponse:
     """Render pending accounts, worlds, counts and the newest audit entries."""
-    accounts = ctx.core.query(all_accounts)
-    pending = [account for account in accounts if not account.active]
+    pending = ctx.core.query(inactive_accounts)
+    _, ban_count = await ctx.core.query_in_steps(active_bans, now=ctx.now, limit=0)
     worlds = [
         (world, len(ctx.core.query(online_visitors, world=world.id)))
         for world in ctx.core.query(active_worlds)
     ]
     context = {
-        "accounts": len(accounts),
+        "accounts": ctx.core.state.count(Account),
         "pending": pending[:OVERVIEW_ROWS],
         "pending_count": len(pending),
         "worlds": worlds,
         "games": len(ctx.core.query(all_games)),
         "rooms": ctx.core.query(all_open_lobbies, limit=0)[1],
         "sessions": ctx.core.query(all_running_rooms, limit=0)[1],
-        "bans": ctx.core.query(active_bans, now=ctx.now, limit=0)[1],
+        "bans": ban_count,
         "entries": ctx.core.query(list_audit_entries, limit=OVERVIEW_ROWS)[0],
         "action_messages": ACTION_MESSAGES,
     }

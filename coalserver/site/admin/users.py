@@ -14,7 +14,7 @@ from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.pagination import paginate
+from coalserver.site.pagination import paginate_in_steps
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import Checkbox, FormSchema, load_form, read_csrf_form
@@ -40,9 +40,9 @@ class UserSchema(FormSchema):
 USER = UserSchema()
 
 
-def render_users(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+async def render_users(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     search = ctx.query.get("q", "")[:MAX_SEARCH_LENGTH]
-    accounts, pagination = paginate(ctx, search_accounts, {"q": search}, text=search)
+    accounts, pagination = await paginate_in_steps(ctx, search_accounts, {"q": search}, text=search)
     context = {"accounts": accounts, "search": search, "pagination": pagination}
     return render_admin_page(ctx, "users", context, success=SUCCESS_MESSAGES, **overrides)
 
@@ -94,7 +94,7 @@ def get_account(ctx: RequestContext) -> Account:
 
 async def users_page(ctx: RequestContext) -> web.StreamResponse:
     """Render the accounts, oldest first; with `q`, those with this text in one of their names."""
-    return render_users(ctx)
+    return await render_users(ctx)
 
 
 async def user_page(ctx: RequestContext) -> web.StreamResponse:

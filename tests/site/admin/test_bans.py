@@ -3,6 +3,7 @@
 import pytest
 
 from coalserver.core.queries.admin import active_bans
+from coalserver.core.steps import complete
 from tests.site.admins import done, make_admin, submit, words
 
 
@@ -12,7 +13,7 @@ async def browser(test_app):
 
 
 def bans(test_app):
-    found, _ = test_app.core.query(active_bans, now=test_app.clock.now, limit=10)
+    found, _ = complete(test_app.core.query(active_bans, now=test_app.clock.now, limit=10))
     return [(ban.game, ban.player, ban.duration, ban.reason) for ban in found]
 
 

@@ -1,0 +1,139 @@
+"""Pages of accounts, visitors, worlds, bans and audit entries, without a look at all of them or in steps."""
+
+import random
+
+import pytest
+
+from coalserver.core.queries.accounts import accounts_by_age, inactive_accounts
+from coalserver.core.queries.admin import (
+    STEP_SIZE,
+    active_bans,
+    list_audit_entries,
+    search_accounts,
+)
+from coalserver.core.queries.worlds import active_worlds, visitors_of_world
+from coalserver.core.state import State
+from coalserver.core.steps import complete
+from coalserver.domain.accounts.account import Account
+from coalserver.domain.audit import AuditAction, AuditEntry
+from coalserver.domain.minecraft.visitor import Visitor
+from coalserver.domain.minecraft.world import World
+from coalserver.domain.play.player import Ban
+
+
+def make_account(id, created=1.0, **kwargs):
+    return Account(id, f"user{id}@example.org", "", 0, created, **kwargs)
+
+
+def age(entity):
+    return entity.created, entity.id
+
+
+def read_pages(read, limit, position):
+    """Return all rows of a list, read in pages, each after the last row of the one before."""
+    rows, after = [], None
+    while page := read(after=after, limit=limit):
+        rows += page
+        after = position(page[-1])
+    return rows
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_accounts_come_by_age_in_pages_after_random_changes_and_a_restart(seed):
+    rng, state = random.Random(seed), State()
+    for _ in range(200):
+        id = rng.randint(1, 60)
+        gone = state.get(Account, id) is not None and rng.random() < 0.4
+        account = make_account(id, float(rng.randint(1, 20)), active=rng.random() < 0.5)
+        state.set(Account, id, None if gone else account)
+    for each in (state, State(list(state.all(Account)))):
+        expected = sorted(each.all(Account), key=age)
+        found = read_pages(
+            lambda state=each, **page: accounts_by_age(state, **page), rng.randint(1, 7), age
+        )
+        assert found == expected
+        inactive = [account for account in each.all(Account) if not account.active]
+        assert inactive_accounts(each) == sorted(inactive, key=lambda account: account.id)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_visitors_come_by_name_in_pages_after_random_changes_and_a_restart(seed):
+    rng, state = random.Random(seed), State()
+    names = ("Alex", "alex", "Zoë", "_", "Steve", "steve2", "0")
+    held = {}
+    for id in range(1, 60):
+        key = rng.randint(1, 3), rng.choice(names)
+        if key in held and rng.random() < 0.5:
+            state.set(Visitor, held.pop(key), None)
+        elif key not in held:
+            state.set(Visitor, id, Visitor(id, *key, 1.0))
+            held[key] = id
+    for each in (state, State(list(state.all(Visitor)))):
+        for world in (0, 1, 2, 3, 4):
+            expected = sorted(
+                (visitor for visitor in each.all(Visitor) if visitor.world == world),
+                key=lambda visitor: visitor.name,
+            )
+            assert visitors_of_world(each, world=world) == expected
+            found = read_pages(
+                lambda state=each, world=world, **page: visitors_of_world(
+                    state, world=world, **page
+                ),
+                2,
+                lambda visitor: visitor.name,
+            )
+            assert found == expected
+
+
+def test_page_of_accounts_reads_its_own_accounts_only(monkeypatch):
+    state, reads = State([make_account(id) for id in range(1, 2000)]), []
+    find = State.find
+    monkeypatch.setattr(State, "find", lambda self, *args: reads.append(args) or find(self, *args))
+    assert [each.id for each in accounts_by_age(state, after=(1.0, 1000), limit=3)] == [
+        1001, 1002, 1003,
+    ]  # fmt: skip
+    assert len(reads) == 3
+
+
+def test_worlds_come_oldest_first_in_pages():
+    times = {1: 5.0, 2: 3.0, 3: 5.0, 4: 1.0}
+    state = State([World(id, f"world {id}", created=created) for id, created in times.items()])
+    assert [world.id for world in active_worlds(state)] == [4, 2, 1, 3]
+    found = read_pages(lambda **page: active_worlds(state, **page), 1, age)
+    assert [world.id for world in found] == [4, 2, 1, 3]
+
+
+def test_search_of_accounts_looks_at_some_in_each_step():
+    state = State([make_account(id, nickname="ANN" if id % 3 else "Bob") for id in range(1, 1001)])
+    steps = list(search_accounts(state, text=" ann ", limit=2))
+    assert len(steps) == 1000 // STEP_SIZE
+    found, total = complete(search_accounts(state, text="ann", limit=2, offset=1))
+    assert [account.id for account in found] == [2, 4]
+    assert total == 667
+
+
+def test_list_of_all_accounts_takes_no_step():
+    state = State([make_account(id) for id in range(1, 1001)])
+    assert list(search_accounts(state, text=" ", limit=2)) == []
+    found, total = complete(search_accounts(state, text="", limit=2, offset=998))
+    assert ([account.id for account in found], total) == ([999, 1000], 1000)
+
+
+def test_active_bans_come_newest_first_in_steps():
+    bans = [
+        Ban(id, f"{id:x}", "free", id, "hour", "", 1.0, 5.0 if id % 2 else None)
+        for id in range(1, 501)
+    ]
+    state = State(bans)
+    assert len(list(active_bans(state, now=1.0, limit=2))) == 500 // STEP_SIZE
+    found, total = complete(active_bans(state, now=9.0, limit=2, offset=1))
+    assert ([ban.id for ban in found], total) == ([498, 496], 250)
+
+
+def test_audit_entries_come_newest_first():
+    state = State(
+        [AuditEntry(id, 1.0, 1, "Ann", AuditAction.GAME_ADDED, "free") for id in range(1, 31)]
+    )
+    found, total = list_audit_entries(state, limit=3, offset=1)
+    assert ([entry.id for entry in found], total) == ([29, 28, 27], 30)
+    assert list_audit_entries(state, limit=3, offset=40) == ([], 30)
