@@ -26,7 +26,7 @@ from coalserver.web.schemas import MAX_PLAIN_BYTES, AnyJson, BodySchema, Loader
 MAX_DEPTH = 64
 #: Lists and objects of one body, and strings with the names of members: each takes 0.1 µs or more to parse. The data
 #: of one member has at most 64 KiB.
-MAX_CONTAINERS = MAX_STRINGS = 65_536
+MAX_CONTAINERS, MAX_STRINGS = 32_768, 65_536
 #: Commas outside of strings, and integers of 19 digits: as many as the largest state of a session, 256 KiB, can hold.
 MAX_COMMAS, MAX_LONG_INTEGERS = 131_072, 16_384
 #: Bytes of a body that is below any configured limit.
