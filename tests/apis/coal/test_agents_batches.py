@@ -141,6 +141,18 @@ async def test_invalid_batch_stores_no_line(test_app: TestApp, lines: Any, error
     assert (await world.agent.get(f"{LAST}?source=latest.log")).json["stored"] == 0
 
 
+async def test_batch_of_too_many_values_is_refused(world: WorldFixture):
+    answer = await send_batch(world, [[]] * 40_000)
+    assert answer.status == 400
+    assert answer.json == {"errors": "The body holds more than 32,768 lists and objects."}
+    assert await chats(world) == []
+
+
+async def test_brackets_and_quotes_in_lines_do_not_count(world: WorldFixture):
+    lines = numbered(*[chat_line("22:13:00", '[{"' * 40 + str(number)) for number in range(900)])
+    assert await stored_and_new(world, lines) == (900, 900)
+
+
 @pytest.mark.parametrize(
     ("body", "errors"),
     [
