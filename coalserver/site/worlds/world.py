@@ -27,7 +27,7 @@ from coalserver.site.worlds.hosted import refusal_sentence
 from coalserver.site.worlds.line_rows import render_row
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
-from coalserver.web.pages.cookies import form_page, optional_login, redirect
+from coalserver.web.pages.cookies import form_page, login_reader, optional_login, redirect
 from coalserver.web.pages.forms import read_csrf_form
 from coalserver.web.pages.i18n import N_, Language, request_language
 from coalserver.web.responses import json_response
@@ -170,16 +170,18 @@ async def events(ctx: RequestContext, world: World, account: Account | None) -> 
     """Serve the events of a world. All members get the same bytes, and all other readers too."""
     check_same_origin(ctx)
     topic, core, public = topics.world(world.id), ctx.core, account is None
+    # An open stream keeps `subscribe`, and with `ctx` its request.
+    id, read_login = world.id, login_reader(ctx)
     # For each event on the control topic, the transport calls `subscribe` again, which checks the access.
     subscription = Subscription(
         (topic,), ("public" if public else "member",), EVENT_RENDERERS[public], control_topic=topic
     )
 
     def subscribe() -> Subscription:
-        world_now = core.query(get_world, id=world.id)
+        world_now = core.query(get_world, id=id)
         if public and world_now.public:
             return subscription
-        account_now = optional_login(ctx).account
+        account_now = read_login().account
         if account_now is None or not account_now.active:
             raise DomainError(ErrorCode.TOKEN_REQUIRED)
         return subscription

@@ -6,6 +6,7 @@ under it.
 
 import hmac
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -72,19 +73,29 @@ def optional_login(ctx: RequestContext) -> Caller:
 
     The caller's `token_id` is the login session. The account may be inactive.
     """
-    secret = ctx.request.cookies.get(_cookie_name(ctx), "")
-    login_session = (
-        ctx.core.query(login_session_by_secret, secret=secret, now=ctx.core.expiry_time)
-        if secret
-        else None
-    )
-    account = ctx.core.query(find_account, id=login_session.account) if login_session else None
-    if login_session is None or account is None:
-        return ANONYMOUS
-    ctx.request[ACCOUNT_KEY] = account
-    set_request_language(ctx.request, account.language)
-    set_request_zone(ctx.request, account.chosen_zone)
-    return Caller(account_id=account.id, token_id=login_session.id, account=account)
+    caller = login_reader(ctx)()
+    account = caller.account
+    if account is not None:
+        ctx.request[ACCOUNT_KEY] = account
+        set_request_language(ctx.request, account.language)
+        set_request_zone(ctx.request, account.chosen_zone)
+    return caller
+
+
+def login_reader(ctx: RequestContext) -> Callable[[], Caller]:
+    """Return a function that returns who is logged in with this browser at present. It does not keep the request."""
+    core, secret = ctx.core, ctx.request.cookies.get(_cookie_name(ctx), "")
+
+    def read() -> Caller:
+        if not secret:
+            return ANONYMOUS
+        login_session = core.query(login_session_by_secret, secret=secret, now=core.expiry_time)
+        account = core.query(find_account, id=login_session.account) if login_session else None
+        if login_session is None or account is None:
+            return ANONYMOUS
+        return Caller(account_id=account.id, token_id=login_session.id, account=account)
+
+    return read
 
 
 def form_page(

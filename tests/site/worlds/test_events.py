@@ -1,8 +1,10 @@
 """Events of a world: all transports, members and the public, same origin only."""
 
+import gc
 from dataclasses import dataclass
 
 import pytest
+from aiohttp import web
 
 from coalserver.core.commands.worlds import queue_console_command, update_world
 from tests.apis.app import TestApp
@@ -36,6 +38,16 @@ async def test_log_lines_are_sent_as_events(test_app, world, ann, transport):
     assert (second["row"]["who"], second["row"]["text"]) == ("Ada", "hi")
     assert second["row"]["at"] == int(test_app.clock.now) + 2
     assert "203.0.113.7" not in str(first)
+
+
+@pytest.mark.parametrize("transport", ["sse", "socket"])
+async def test_open_stream_keeps_no_request(test_app, world, ann, transport):
+    async with listen(transport, Watcher.of(ann), WORLD) as listener:
+        await log_lines(test_app, world, login())
+        await listener.next()
+        gc.collect()
+        requests = [one for one in gc.get_objects() if isinstance(one, web.BaseRequest)]
+        assert not [one for one in requests if one.path == f"{WORLD}/events"]
 
 
 @ALL_TRANSPORTS
