@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import logging
+import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -417,6 +419,41 @@ async def test_looks_at_clients_are_spread_over_seconds(server: ParkingServer) -
         socket.expire()
         buckets.add(socket._timer)
     assert len(buckets) >= 4
+
+
+#: Bytes that Python's allocator may hold for an idle feed. A request, its tasks and aiohttp's connection took 20 kB.
+MAX_IDLE_BYTES = 7_000
+
+
+@KINDS
+async def test_idle_feed_weighs_little(server: ParkingServer, kind: str) -> None:
+    loop, clients = asyncio.get_running_loop(), []
+    request = (
+        f"GET {URL}?after-event-id={server.core.feed.head} HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {server.token}\r\n{HEADERS[kind]}\r\n"
+    ).encode()
+
+    async def open_feeds(count: int) -> None:
+        for _ in range(count):
+            # Without asyncio's streams, which would be weighed too.
+            client = socket.create_connection(("127.0.0.1", server.port))
+            client.setblocking(False)
+            clients.append(client)
+            await loop.sock_sendall(client, request)
+        await until(lambda: len(server.server.connections) == len(held(server)) == len(clients))
+        gc.collect()
+
+    await open_feeds(20)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        await open_feeds(50)
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        for client in clients:
+            client.close()
+    assert (after - before) / 50 < MAX_IDLE_BYTES
 
 
 # Whole text frames, which need no parser.
