@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from coalserver.cli import main
 from coalserver.storage.sqlite.store import SqliteStore
-from tests.apis.app import ClientFactory, TestApp, run_test_app
+from tests.apis.app import ClientFactory, Server, TestApp, run_test_app
 from tests.processes import CliResult, CommandLine, run_server
 
 TESTS = Path(__file__).parent
@@ -33,6 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if TESTS in item.path.parents and item.path.relative_to(TESTS).parts[0] in QUICK_FOLDERS:
             item.add_marker(pytest.mark.quick)
+
+
+@pytest.fixture(params=[True, False], ids=["parked", "ordinary"])
+def park_polls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Serve polls with the setting `park_polls` on and off: a test of feeds must hold either way."""
+    monkeypatch.setattr(Server, "park_polls", request.param)
+    return bool(request.param)
 
 
 @pytest.fixture

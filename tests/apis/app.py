@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 from aiohttp.test_utils import TestClient, TestServer
@@ -41,8 +41,9 @@ from coalserver.site.admin.backups import BackupService
 from coalserver.site.admin.system import SystemService
 from coalserver.site.auth import SignupPolicy
 from coalserver.storage.memory import MemoryStore
+from coalserver.web.connections import ConnectionRunner
 from coalserver.web.context import AppContext
-from coalserver.web.streaming.parked_poll import ParkingRunner
+from coalserver.web.streaming.parked_poll import runner_class
 from tests.apis import sample_rules
 from tests.apis.client import TIMEOUT_SECONDS, Answer, ApiClient, make_session
 from tests.apis.hosting import SampleHosting
@@ -82,10 +83,13 @@ class Clock:
 
 
 class Server(TestServer):
-    """A test server that parks polls as the real one does."""
+    """A test server that parks polls as the real one does, or does not."""
 
-    async def _make_runner(self, **kwargs: Any) -> ParkingRunner:
-        return ParkingRunner(self.app, **kwargs)
+    #: The setting of this name; see the fixture `park_polls`.
+    park_polls: ClassVar[bool] = True
+
+    async def _make_runner(self, **kwargs: Any) -> ConnectionRunner:
+        return runner_class(self.park_polls)(self.app, **kwargs)
 
 
 @dataclass
@@ -206,7 +210,7 @@ class TestApp:
     async def cut_connections(self) -> None:
         """Reset all connections, as a network that fails does."""
         runner = self.server.runner
-        assert isinstance(runner, ParkingRunner) and runner.server is not None
+        assert isinstance(runner, ConnectionRunner) and runner.server is not None
         for connection in list(runner.server.connections):
             if connection.transport is not None:
                 opened = connection.transport.get_extra_info("socket")

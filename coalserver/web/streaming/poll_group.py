@@ -102,7 +102,7 @@ class PollGroup:
 
     __slots__ = (
         "app", "api", "feed", "timers", "key", "subscription", "members",
-        "digits", "waiting", "newest", "expired", "_answering", "_steady", "_empty_response",
+        "digits", "waiting", "newest", "expired", "_answering", "_current", "_steady", "_empty_response",
     )  # fmt: skip
 
     def __init__(self, plan: PollPlan, subscription: Subscription, key: Hashable) -> None:
@@ -121,6 +121,7 @@ class PollGroup:
         #: The parked polls. A poll leaves it before it is answered by anything but the group.
         self.waiting: dict[ParkedPoll, None] = {}
         self._answering: dict[ParkedPoll, None] = {}
+        self._current: ParkedPoll | None = None
         #: Nothing was published on the topics after this entry.
         self.newest = self.feed.head
         #: Whether the subscription holds no longer. Its members must subscribe again.
@@ -158,9 +159,9 @@ class PollGroup:
     def fail(self, error: Exception) -> None:
         """Close the connections of all polls that are still parked, because they were not answered."""
         waiting, self.waiting = (*self._answering, *self.waiting), {}
-        self._answering = {}
+        failed, self._answering, self._current = self._current, {}, None
         for poll in waiting:
-            if poll.there:
+            if poll.there or poll is failed:
                 poll.fail(error)
 
     def empty_response(self) -> bytes:
@@ -202,8 +203,9 @@ class PollGroup:
         self._answering, self.waiting = self.waiting, {}
         now = self._steady()
         for poll in self._answering:
+            self._current = poll
             poll.answer(response, now)
-        self._answering = {}
+        self._answering, self._current = {}, None
 
 
 class PollGroups:

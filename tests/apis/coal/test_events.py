@@ -15,6 +15,9 @@ from tests.apis.coal.log_lines import AT, chat_line, log_line, login_line
 from tests.apis.listeners import TRANSPORTS, Listener, listen
 from tests.media.test_images import make_image
 
+#: Parked and ordinary polls have the same contract.
+pytestmark = pytest.mark.usefixtures("park_polls")
+
 EACH_TRANSPORT = pytest.mark.parametrize("transport", TRANSPORTS)
 
 

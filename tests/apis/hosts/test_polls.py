@@ -5,6 +5,9 @@ import pytest
 from tests.apis.app import TestApp
 from tests.apis.hosts.clients import make_host, make_hosted_session, open_socket
 
+#: Parked and ordinary polls have the same contract.
+pytestmark = pytest.mark.usefixtures("park_polls")
+
 
 async def test_session_and_events_after_its_cursor_have_no_gap(test_app: TestApp) -> None:
     session, (ann,) = await make_hosted_session(test_app)

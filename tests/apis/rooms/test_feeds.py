@@ -12,6 +12,9 @@ from tests.apis.app import ApiClient, TestApp, run_test_app
 from tests.apis.listeners import listen
 from tests.apis.rooms.factories import make_room, make_room_with_chat, room_row
 
+#: Parked and ordinary polls have the same contract.
+pytestmark = pytest.mark.usefixtures("park_polls")
+
 #: Few entries, few bytes of each room, or few bytes of all rooms in memory.
 SMALL_MEMORIES: tuple[dict[str, Any], ...] = (
     {"tail": 50},

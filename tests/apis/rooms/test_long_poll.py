@@ -11,6 +11,9 @@ from coalserver.domain.play.events import BinarySent
 from coalserver.domain.play.lobby import Lobby
 from tests.apis.app import ApiClient, TestApp, make_session, run_test_app
 
+#: Parked and ordinary polls have the same contract.
+pytestmark = pytest.mark.usefixtures("park_polls")
+
 
 async def make_room_with_chat(test_app: TestApp, count: int) -> tuple[ApiClient, str]:
     """Create a room with this many chat messages, whose ids start at 1."""

@@ -11,6 +11,9 @@ from tests.apis.app import ApiClient, TestApp
 from tests.apis.listeners import listen
 from tests.apis.rooms.factories import make_room
 
+#: Parked and ordinary polls have the same contract.
+pytestmark = pytest.mark.usefixtures("park_polls")
+
 #: Transport -> status or close code of a feed whose client lost its access.
 ENDED = {"poll": 403, "sse": "closed", "socket": 1008}
 

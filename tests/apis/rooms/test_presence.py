@@ -9,6 +9,9 @@ from tests.apis.app import ApiClient, TestApp, make_session, run_test_app
 from tests.apis.listeners import TRANSPORTS, listen
 from tests.apis.rooms.factories import make_room
 
+#: Parked and ordinary polls have the same contract.
+pytestmark = pytest.mark.usefixtures("park_polls")
+
 
 async def away(client: ApiClient, path: str) -> dict[str, bool]:
     """Return whether each member of a room or session is away, by name."""

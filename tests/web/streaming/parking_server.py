@@ -75,6 +75,15 @@ class ParkingServer:
             one for one in self.server.connections if isinstance(one, ParkingProtocol) and one.there
         ]
 
+    async def join(self, name: str) -> tuple[int, str]:
+        """Add a member to the lobby; return their id and token."""
+        player, token = await self.core.execute(create_guest, name=name)
+        await self.core.execute(join_lobby, lobby_id=1, player_id=player.id)
+        return player.id, token
+
+    async def kick(self, player: int) -> None:
+        await self.core.execute(members.kick, kind=Lobby, id=1, by=self.ann, player_id=player)
+
     async def until_parked(self, count: int = 1) -> None:
         async with asyncio.timeout(5):
             while self.parked_count != count:
@@ -93,9 +102,10 @@ class ParkingServer:
 
 @asynccontextmanager
 async def run_parking_server(
-    runner: type[web.AppRunner] = ParkingRunner, base_url: str = ""
+    runner: type[web.AppRunner] = ParkingRunner, base_url: str = "", tail: int = 20_000
 ) -> AsyncIterator[ParkingServer]:
-    core = await Core.recover(MemoryStore(), CoreContext(time.time))
+    """Run a server. `tail`: entries kept in memory."""
+    core = await Core.recover(MemoryStore(), CoreContext(time.time), tail)
     writer_task = asyncio.create_task(core.writer.run())
     app_runner = runner(
         build_application(

@@ -80,4 +80,4 @@ async def test_connection_of_a_released_poll_may_end_at_any_time(server):
 async def test_stopping_server_closes_released_connections(server):
     connection, protocol = await park(server)
     await asyncio.wait_for(protocol.shutdown(5), 5)
-    assert await connection.reader.read() == b""
+    assert await asyncio.wait_for(connection.reader.read(), 5) == b""
