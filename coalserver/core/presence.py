@@ -113,12 +113,14 @@ class Presence:
         elif holders is holder:
             del self._holders[player]
 
-    def sign(self, player: int, now: float) -> None:
-        """Record activity that a holder reports: silence counts from now, unless the player is away already."""
-        if player not in self._away and player not in self._left:
-            self._last_seen[player] = now
-            self._present[player] = now
-            self._present.move_to_end(player)
+    def sign(self, player: int, now: float) -> bool:
+        """Record activity that a holder reports; return whether it counts: a player who is away stays away."""
+        if player in self._away or player in self._left:
+            return False
+        self._last_seen[player] = now
+        self._present[player] = now
+        self._present.move_to_end(player)
+        return True
 
     def leave(self, player: int) -> None:
         """Mark a player away who logs out, even if connections of theirs are open."""

@@ -218,8 +218,7 @@ def test_sign_is_activity_of_those_only_who_are_not_away():
     presence.touch(2, 131.0)
     presence.leave(3)
     presence.unwatch(3)
-    for player in (1, 2, 3):
-        presence.sign(player, 140.0)
+    assert [presence.sign(player, 140.0) for player in (1, 2, 3)] == [False, True, False]
     assert [presence.last_seen_at(player) for player in (1, 2, 3)] == [100.0, 140.0, 100.0]
     assert presence.away(1) and not presence.online(3, 140.0, TIMEOUT)
 

@@ -220,8 +220,8 @@ class ParkingProtocol(Connection):
             core.feed.subscribe(self._control, self)
         if plan.player:
             core.presence.attach(plan.player, self)
+        self.release_when_idle()
         if self._wait:
-            self.release_when_idle()
             self._start_timing()
 
     def _subscribe_again(self, plan: PollPlan, group: PollGroup) -> PollGroup | None:
@@ -265,7 +265,10 @@ class ParkingProtocol(Connection):
         # A parked poll has no response yet, and the next one may have arrived within the answer to it.
         if self._way == ORDINARY and self._finished_count == self._request_count:
             self._way = READY
-        super()._response_finished()
+        group = self._group
+        # Short waits leave idle connections to aiohttp. One that aiohttp handles again at every event gains nothing.
+        if self._wait and group is not None and self._control[:1] != group.subscription.topics[:1]:
+            super()._response_finished()
 
     # What ends a wait.
 
@@ -383,8 +386,7 @@ class ParkingProtocol(Connection):
         if not plan.player:
             return
         core = plan.app.core
-        core.presence.sign(plan.player, now)
-        if int(now) - self._noted >= NOTE_SECONDS:
+        if core.presence.sign(plan.player, now) and int(now) - self._noted >= NOTE_SECONDS:
             self._noted = int(now)
             core.writer.record_last_seen(plan.player, now + core.clocks.drift)
 
