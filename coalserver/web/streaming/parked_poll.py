@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 MAX_HEAD_BYTES = 4096
 #: Bytes buffered behind a parked poll before reading from its client pauses.
 MAX_BUFFERED_BYTES = 16 * 1024
-#: Seconds between two times that a player's last activity is written to disk.
-NOTE_SECONDS = 30
 _CURSOR = b"after-event-id="
 _MAX_DIGITS = 18
 
@@ -44,7 +42,7 @@ class ParkingProtocol(Connection):
 
     __slots__ = (
         "_raw", "_plan", "_group", "_way", "_before", "_after", "_start", "_end", "_digits", "_buffered",
-        "_control", "_valid_until", "_wait", "_due", "_entry", "_seen", "_noted",
+        "_control", "_valid_until", "_wait", "_due", "_entry", "_seen",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -70,8 +68,8 @@ class ParkingProtocol(Connection):
         #: The only time entry of the connection, for the end of a poll, of the token or of an idle connection; None
         #: while there is none.
         self._entry: Handle | None = None
-        #: The player's last activity here, and the last one written to disk, in whole seconds of the steady clock.
-        self._seen = self._noted = 0
+        #: The player's last activity here, in whole seconds of the steady clock.
+        self._seen = 0
 
     # Reading.
 
@@ -213,7 +211,7 @@ class ParkingProtocol(Connection):
         self._plan = plan
         self._group = plan.app.per_process(PollGroups).join(plan, subscription)
         self._wait = int(plan.jittered_wait()) if plan.wait >= MIN_BUCKET_SECONDS else 0
-        self._seen = self._noted = int(core.clocks.steady())
+        self._seen = int(core.clocks.steady())
         self._valid_until = subscription.valid_until
         if subscription.control_topic is not None:
             self._control = (subscription.control_topic,)
@@ -386,8 +384,7 @@ class ParkingProtocol(Connection):
         if not plan.player:
             return
         core = plan.app.core
-        if core.presence.sign(plan.player, now) and int(now) - self._noted >= NOTE_SECONDS:
-            self._noted = int(now)
+        if core.presence.sign(plan.player, now):
             core.writer.record_last_seen(plan.player, now + core.clocks.drift)
 
     # Time.

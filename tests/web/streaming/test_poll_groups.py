@@ -134,18 +134,19 @@ async def test_waiters_are_counted_as_polls_and_not_as_connections(server):
     assert server.core.feed.waiter_count() == 0
 
 
-async def test_player_is_written_down_at_most_every_30_seconds(server, monkeypatch):
+async def test_activity_is_recorded_at_most_once_a_second(server, monkeypatch):
+    now = server.core.clocks.steady()
+    monkeypatch.setattr(server.core.clocks, "steady", lambda: now)
     notes = []
-    monkeypatch.setattr(server.core.writer, "record_last_seen", lambda *args: notes.append(args))
     connection = await park(server)
-    notes.clear()
+    monkeypatch.setattr(server.core.writer, "record_last_seen", lambda *args: notes.append(args))
     for _ in range(5):
         await park_again(server, connection)
     assert notes == []
-    protocol_of(server)._noted -= 30
-    protocol_of(server)._seen -= 1
-    await park_again(server, connection)
-    assert [player for player, _ in notes] == [server.bob]
+    now += 1
+    for _ in range(5):
+        await park_again(server, connection)
+    assert notes == [(server.bob, now)]
 
 
 # Trap 1: the rights of a poll change while it reads from disk.
