@@ -178,6 +178,11 @@ FIELDS: Mapping[type, Mapping[str, str]] = {
 SHARED_FIELDS = frozenset(("duration", "game", "lifetime", "other_games", "zone"))
 
 
+#: Classes of whose many fields most have their defaults: documents leave those fields out. None of the fields is free
+#: JSON or holds values of other classes.
+SPARSE: frozenset[type] = frozenset((history.LogLine,))
+
+
 class UnknownDocument(Exception):
     """A document or a class that this codec cannot read or write."""
 
@@ -279,10 +284,13 @@ def decoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> De
                 values[field] = decode_one(values[field])
         return cls(**values)
 
-    members = [
-        f"{_special(field)}(document[{name!r}])" if field in special else f"document[{name!r}]"
-        for field, name in zip(fields, stored, strict=True)
-    ]
+    defaults = _sparse_defaults(cls)
+    members = []
+    for field, name in zip(fields, stored, strict=True):
+        member = f"document[{name!r}]"
+        if field in defaults:
+            member = f"document.get({name!r}, {defaults[field]!r})"
+        members.append(f"{_special(field)}({member})" if field in special else member)
     names = {_special(field): decode_one for field, decode_one in special.items()}
     twin = _mutable_twin(cls)
     source = (
@@ -339,6 +347,7 @@ def encoder(cls: type, renamed: Mapping[type, Mapping[str, str]] = FIELDS) -> En
     if source is None:
         return None
     names = {"loads": orjson.loads, "Fragment": orjson.Fragment}
+    names |= {_sparse(one): _sparse_encoder(one, renamed) for one in SPARSE}
     return typing.cast(Encoder, eval(f"lambda value: {source}", names))
 
 
@@ -421,6 +430,8 @@ def _encoder_source(hint: Any, value: str, renamed: Mapping[type, Mapping[str, s
 def _dataclass_source(
     cls: type, value: str, renamed: Mapping[type, Mapping[str, str]]
 ) -> str | None:
+    if cls in SPARSE:
+        return f"{_sparse(cls)}({value})"
     hints = typing.get_type_hints(cls)
     fields = [field.name for field in dataclasses.fields(cls)]
     sources = [_encoder_source(hints[field], f"{value}.{field}", renamed) for field in fields]
@@ -448,6 +459,37 @@ def _dump_json(value: Any) -> bytes:
     if value is None:
         return b"null"
     return b"{}" if value == {} else trimmed(orjson.dumps(value))
+
+
+def _sparse_defaults(cls: type) -> dict[str, Any]:
+    """Return the fields that documents of a class leave out where they have these values."""
+    if cls not in SPARSE:
+        return {}
+    fields = dataclasses.fields(cls)
+    return {one.name: one.default for one in fields if one.default is not dataclasses.MISSING}
+
+
+def _sparse(cls: type) -> str:
+    return f"members_of_{cls.__name__}"
+
+
+def _sparse_encoder(cls: type, renamed: Mapping[type, Mapping[str, str]]) -> Encoder:
+    """Return the function that makes the members of a document, without those that have their defaults."""
+    defaults = _sparse_defaults(cls)
+    names = [one.name for one in dataclasses.fields(cls)]
+    stored = dict(zip(names, stored_names(cls, renamed), strict=True))
+    required = (f"{stored[name]!r}: value.{name}" for name in stored if name not in defaults)
+    optional = (
+        f"    if value.{name} != {default!r}: members[{stored[name]!r}] = value.{name}\n"
+        for name, default in defaults.items()
+    )
+    source = (
+        f"def encode(value):\n    members = {{{', '.join(required)}}}\n"
+        f"{''.join(optional)}    return members\n"
+    )
+    scope: dict[str, Any] = {}
+    exec(source, scope)
+    return typing.cast(Encoder, scope["encode"])
 
 
 def _identity(value: Any) -> Any:

@@ -17,6 +17,9 @@ from hypothesis import given, settings
 
 from coalserver import domain
 from coalserver.core.state import INDEXES
+from coalserver.domain.minecraft.events import LineLogged
+from coalserver.domain.minecraft.history import LogLine
+from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.play.actions import Action
 from coalserver.domain.play.player import Player
 from coalserver.storage.codec import (
@@ -328,3 +331,50 @@ def test_list_of_documents_is_loaded_at_once():
         entity_codec.load_all("Player", b'[{"id":1}]')
     with pytest.raises(UnknownDocument, match="Prayer"):
         entity_codec.load_all("Prayer", b"[]")
+
+
+def test_document_of_a_log_line_leaves_out_what_has_its_default():
+    line = LogLine(1, 2, "x", LineKind.CHAT, ("chat",), 3.0, username="Ada", display_name="*Ada")
+    event = LineLogged(2, line, False)
+    name, document = events.dump_named(event)
+    assert orjson.loads(document) == {
+        "world": 2,
+        "line": {
+            "id": 1, "world": 2, "line": "x", "kind": "chat", "tags": ["chat"], "created": 3.0,
+            "username": "Ada", "shown": "*Ada",
+        },
+        "live": False,
+    }  # fmt: skip
+    assert events.load(name, document) == event
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(LogLine)[6:], ids=lambda field: field.name)
+@pytest.mark.parametrize("is_other", [True, False])
+def test_each_field_of_a_log_line_round_trips(field, is_other):
+    others = {None: 0.0, "": "UTC", "UTC": "", 0: 1}
+    other = (0.0, -1.5, 2.0) if field.name == "location" else others[field.default]
+    values = {field.name: other if is_other else field.default}
+    event = LineLogged(2, LogLine(1, 2, "x", LineKind.CHAT, ("chat",), 3.0, **values), True)
+    name, document = events.dump_named(event)
+    assert events.load(name, document) == event
+    assert type(events.load(name, document).line) is LogLine
+
+
+def test_document_of_a_log_line_with_all_fields_is_read():
+    """As earlier versions have written it."""
+    document = (
+        '{"world":1,"line":{"id":1,"world":1,"line":"x","kind":"chat","tags":["chat"],"created":1.0,"at":null,'
+        '"zone":"UTC","level":"","username":"","shown":"","ip":"","port":"","location":null,"chat":"","message":"",'
+        '"death":"","killer":"","weapon":"","title":"","source":"","sequence":0,"account":0},"live":true}'
+    )
+    line = LogLine(1, 1, "x", LineKind.CHAT, ("chat",), 1.0)
+    assert events.load("LineLogged", document) == LineLogged(1, line, True)
+
+
+@pytest.mark.parametrize("name", ["id", "world", "line", "kind", "tags", "created"])
+def test_log_line_without_a_required_field_is_refused(name):
+    line = {"id": 1, "world": 1, "line": "x", "kind": "chat", "tags": ["chat"], "created": 1.0}
+    del line[name]
+    document = orjson.dumps({"world": 1, "line": line, "live": True})
+    with pytest.raises(UnknownDocument, match=name):
+        events.load("LineLogged", document)
