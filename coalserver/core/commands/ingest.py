@@ -267,12 +267,13 @@ def _ingest(
         kind, at = parsed.kind, parsed.at
         mark, author, is_echo = None, 0, False
         # A chat of a known player is the most common line, and means what it says.
-        if kind is not LineKind.CHAT or parsed.username not in visitors.known:
+        name = parsed.username
+        if kind is not LineKind.CHAT or (name not in visitors.known and not visitors.by_name(name)):
             parsed = resolve_players(parsed, players, online)
             kind = parsed.kind
             is_echo = kind is LineKind.SITE_CHAT
             # An echo of the website's own chat does not show that a player of this name is here.
-            if not is_echo and parsed.username not in visitors.known:
+            if not (is_echo or parsed.username in visitors.known):
                 visitors.ensure(parsed.player)
             mark = make_mark(parsed, id, id, newest)
         tags = UNKNOWN_TAGS if at is None else TIMED_TAGS[kind]

@@ -374,6 +374,16 @@ class Positions:
     def next(self, world: int, when: float | None) -> int:
         """Return a position after all lines of the same second; a full second overflows into the next."""
         low = position_at(world, when)
+        # Most lines are after all others of their world, or in the second of the line before.
+        free = self._free.get(low)
+        if free is None:
+            top = self._tops.get(world)
+            if top is not None and top < low:
+                self._free[low] = low + 1
+                return low
+        elif when is not None and free < low + POSITIONS_PER_SECOND:
+            self._free[low] = free + 1
+            return free
         high = first_dated_position(world) if when is None else low + POSITIONS_PER_SECOND
         while (free := self._first_free(world, low, high)) == high:
             low, high = high, high + POSITIONS_PER_SECOND
