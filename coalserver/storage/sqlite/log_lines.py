@@ -375,15 +375,15 @@ class Positions:
         """Return a position after all lines of the same second; a full second overflows into the next."""
         low = position_at(world, when)
         # Most lines are after all others of their world, or in the second of the line before.
-        free = self._free.get(low)
-        if free is None:
+        known = self._free.get(low)
+        if known is None:
             top = self._tops.get(world)
             if top is not None and top < low:
                 self._free[low] = low + 1
                 return low
-        elif when is not None and free < low + POSITIONS_PER_SECOND:
-            self._free[low] = free + 1
-            return free
+        elif when is not None and known < low + POSITIONS_PER_SECOND:
+            self._free[low] = known + 1
+            return known
         high = first_dated_position(world) if when is None else low + POSITIONS_PER_SECOND
         while (free := self._first_free(world, low, high)) == high:
             low, high = high, high + POSITIONS_PER_SECOND
