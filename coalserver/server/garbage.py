@@ -31,6 +31,9 @@ QUIET_SHARE = 0.02
 #: Seconds between two full collections at quiet times at least, and at most if there is no quiet time.
 MIN_FULL_SECONDS = 6 * 3600.0
 MAX_FULL_SECONDS = 24 * 3600.0
+#: Objects frozen since the start, as a share of those of the start, above which a full collection at a quiet time looks
+#: at all of them: with a million players that takes seconds.
+THAW_SHARE = 0.25
 #: Seconds of a collection of young objects above which it is logged.
 LONG_SECONDS = 0.005
 
@@ -53,14 +56,15 @@ class GarbageCollection:
         self._began_at = 0.0
         #: Seconds until the next collection of young objects.
         self._young_seconds = MAX_YOUNG_SECONDS
-        #: Whether objects were frozen since the start, without a look at them.
-        self._thaw = False
+        #: Objects that the start has frozen, and those that were frozen since.
+        self._frozen = self._frozen_since = 0
         self._former_threshold = gc.get_threshold()
 
     def start(self) -> None:
         """Free what the start has left and keep the rest out of the later collections."""
         gc.collect()
         gc.freeze()
+        self._frozen, self._frozen_since = gc.get_freeze_count(), 0
         self._former_threshold = gc.get_threshold()
         gc.set_threshold(YOUNG_OBJECTS, NEVER, NEVER)
         gc.callbacks.append(self._on_collection)
@@ -88,9 +92,9 @@ class GarbageCollection:
             busy = self._busy()
             share = (busy - self._busy_at_check) / (now - self._checked_at)
             self._checked_at, self._busy_at_check = now, busy
-            wait = MIN_FULL_SECONDS if share < QUIET_SHARE else MAX_FULL_SECONDS
-            if now - self._collected_at >= wait:
-                self._collect_fully()
+            quiet = share < QUIET_SHARE
+            if now - self._collected_at >= (MIN_FULL_SECONDS if quiet else MAX_FULL_SECONDS):
+                self._collect_fully(thaw=quiet and self._frozen_since > self._frozen * THAW_SHARE)
                 return
         began = time.perf_counter()
         gc.collect(0)
@@ -99,13 +103,14 @@ class GarbageCollection:
             max(self._young_seconds * YOUNG_PAUSE / pause, MIN_YOUNG_SECONDS), MAX_YOUNG_SECONDS
         )
 
-    def _collect_fully(self) -> None:
+    def _collect_fully(self, *, thaw: bool) -> None:
         began = time.perf_counter()
-        if self._thaw:
+        if thaw:
             gc.unfreeze()
         freed = gc.collect()
-        if self._thaw:
+        if thaw:
             gc.freeze()
+            self._frozen_since = max(gc.get_freeze_count() - self._frozen, 0)
         self._collected_at = self._steady()
         seconds = time.perf_counter() - began
         log.info(
@@ -116,10 +121,11 @@ class GarbageCollection:
         if info["generation"]:
             return
         if phase == "start":
-            if len(gc.get_objects(0)) > MAX_YOUNG_OBJECTS:
+            young = len(gc.get_objects(0))
+            if young > MAX_YOUNG_OBJECTS:
                 # Thousands of connections came or went at once.
                 gc.freeze()
-                self._thaw = True
+                self._frozen_since += young
             self._began_at = time.perf_counter()
             return
         seconds = time.perf_counter() - self._began_at

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from coalserver.server import garbage
 from coalserver.server.garbage import (
     CHECK_SECONDS,
     MAX_FULL_SECONDS,
@@ -110,6 +111,13 @@ def test_young_cycles_are_freed_at_once(collection):
     assert living(references) == 0
 
 
+@pytest.fixture
+def thawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few frozen objects are enough to look at all."""
+    monkeypatch.setattr(garbage, "THAW_SHARE", 0)
+
+
+@pytest.mark.usefixtures("thawing")
 def test_too_many_young_objects_are_not_looked_at_before_the_full_collection(machine, collection):
     frozen = gc.get_freeze_count()
     references = [weakref.ref(Knot()) for _ in range(MAX_YOUNG_OBJECTS)]
@@ -121,6 +129,29 @@ def test_too_many_young_objects_are_not_looked_at_before_the_full_collection(mac
     assert living(references) == 0
 
 
+@pytest.mark.usefixtures("thawing")
+def test_frozen_objects_are_looked_at_at_quiet_times_only(machine, collection):
+    references = [weakref.ref(Knot()) for _ in range(MAX_YOUNG_OBJECTS)]
+    collection.run_once()
+    machine.work(MAX_FULL_SECONDS, share=1)
+    collection.run_once()
+    assert living(references) == MAX_YOUNG_OBJECTS
+    machine.work(MIN_FULL_SECONDS, share=0)
+    collection.run_once()
+    assert living(references) == 0
+
+
+def test_few_frozen_objects_are_not_worth_a_look_at_all(machine, collection, monkeypatch):
+    monkeypatch.setattr(garbage, "THAW_SHARE", 1)
+    crowd = [weakref.ref(Knot()) for _ in range(MAX_YOUNG_OBJECTS)]
+    collection.run_once()
+    references = leave_old_knots(collection)
+    machine.work(MIN_FULL_SECONDS, share=0)
+    collection.run_once()
+    assert (living(crowd), living(references)) == (MAX_YOUNG_OBJECTS, 0)
+
+
+@pytest.mark.usefixtures("thawing")
 def test_cycles_are_freed_at_quiet_times_also_after_too_many_young_objects(machine, collection):
     crowd = [Knot() for _ in range(MAX_YOUNG_OBJECTS)]
     collection.run_once()
