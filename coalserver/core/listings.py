@@ -38,6 +38,8 @@ Row = tuple[str, int, Rank | None]
 _NAME_END, _OPTION_END, _OPTION_NAME_END = "\n", "\x1e", "\x1f"
 # The work of steps, see `Steps`.
 _CHUNK_WORK, _READ_CHUNK_WORK, _READ_NAMES_WORK = 6, 50, 50
+#: Characters of names that are searched for one unit of work, where they nearly match.
+_CHARACTERS_PER_WORK = 250
 #: Bytes of options that are parsed for one unit of work.
 BYTES_PER_WORK = 50
 
@@ -236,6 +238,8 @@ class Listing:
             if text and chunk.names is None:
                 chunk.read_names(groups)
                 work += _READ_NAMES_WORK
+            if text and isinstance(chunk.names, str):
+                work += len(chunk.names) // _CHARACTERS_PER_WORK
             rows = chunk.find_rows(bisect_left(chunk.ids, below), flags, text)
             if rows:
                 work += _READ_CHUNK_WORK

@@ -150,3 +150,11 @@ def test_search_holds_the_ids_of_interest_and_counts_all():
     assert found.count == 20_000
     assert found.ids[:300] == list(range(19_999, 19_699, -1))
     assert len(found.ids) <= 300 + listings.CHUNK_SIZE
+
+
+def test_step_over_long_names_counts_as_more_work():
+    listing = Listing()
+    lobbies = fill(listing, range(20_000), "É" * 120)
+    complete(listing.search(lobbies, range(8), "é1"))
+    long = list(listing.search(lobbies, range(8), "é1"))
+    assert 100 < max(long) <= MAX_WORK // 2
