@@ -111,7 +111,8 @@ class BatchWriter:
                 batch, self._open_batch = self._open_batch, Batch()
                 self._writing, self._waiting = self._waiting, []
                 self._write_started = time.monotonic()
-                batch.last_seen = self._signs.take(self._write_started)
+                if self._write_started >= self._signs.due_at:
+                    batch.last_seen = self._signs.take(self._write_started)
                 try:
                     await self._store.write(batch)
                     self._publish(batch)
@@ -170,23 +171,25 @@ class Signs:
     Each is a row of its own: with every batch they would take a tenth of the time of a request that does little else.
     """
 
-    __slots__ = ("gathering", "_due", "_started")
+    __slots__ = ("gathering", "due_at", "_due")
 
     def __init__(self) -> None:
         #: Player -> time of the last activity.
         self.gathering: dict[int, float] = {}
         #: Those whose time has come; newer ones gather meanwhile.
         self._due: dict[int, float] = {}
-        self._started = time.monotonic()
+        #: The time, by the monotonic clock, from which on `take` returns any.
+        self.due_at = time.monotonic() + SIGN_SECONDS
 
     def take(self, now: float) -> dict[int, float]:
         """Return those that the next batch writes. `now`: by the monotonic clock."""
+        if now < self.due_at:
+            return {}
         if not self._due:
-            if now - self._started < SIGN_SECONDS:
-                return {}
-            self._due, self.gathering, self._started = self.gathering, {}, now
+            self._due, self.gathering = self.gathering, {}
         if len(self._due) <= MAX_SIGNS:
             taken, self._due = self._due, {}
+            self.due_at = now + SIGN_SECONDS
             return taken
         return {player: self._due.pop(player) for player in list(islice(self._due, MAX_SIGNS))}
 

@@ -207,7 +207,7 @@ async def test_activity_alone_is_not_written(core, store):
 
 def take_signs(signs, *, after):
     """Return what the next batch writes a number of seconds after the last time."""
-    signs._started = 0.0
+    signs.due_at = SIGN_SECONDS
     return signs.take(after)
 
 
@@ -217,7 +217,7 @@ async def test_activity_is_written_with_a_later_batch(core, store, clock):
     await core.execute(create_guest, name="")
     clock.now = 1240.0
     core.record_activity(1)
-    core.writer._signs._started -= SIGN_SECONDS
+    core.writer._signs.due_at -= SIGN_SECONDS
     await core.execute(create_guest, name="")
     assert [batch.last_seen for batch in store.batches] == [{}, {1: 1240.0}]
 

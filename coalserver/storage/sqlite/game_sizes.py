@@ -98,32 +98,33 @@ class StoredSizes:
 
     def add_written(
         self,
-        saved: Iterable[tuple[str, int, str]],
+        sizes: Mapping[tuple[str, int], int],
         deleted: Iterable[tuple[str, int]],
         counters: Iterable[tuple[Counter, int]],
     ) -> None:
-        """Take over documents, deletions and counters that have just been written."""
+        """Take over sizes of documents, deletions and counters that have just been written."""
         recent = self._recent
-        for name, id, document in saved:
+        for key, size in sizes.items():
             # At the end: those that change often stay.
-            recent.pop((name, id), None)
-            recent[name, id] = _size(document)
+            recent.pop(key, None)
+            recent[key] = size
         for key in deleted:
             recent.pop(key, None)
         for counter, next_id in counters:
             if isinstance(counter, str):
                 self._next_ids[counter] = next_id
-        for key in list(islice(recent, max(0, len(recent) - self.MAX_SIZES))):
-            del recent[key]
+        if len(recent) > self.MAX_SIZES:
+            for key in list(islice(recent, len(recent) - self.MAX_SIZES)):
+                del recent[key]
 
 
 def document_changes(
     db: sqlite3.Connection, stored: StoredSizes, batch: Batch, saved: list[tuple[str, int, str]]
-) -> Changes:
-    """Return the changes that a batch is about to make, from its encoded documents."""
+) -> tuple[Changes, dict[tuple[str, int], int]]:
+    """Return the changes that a batch is about to make, and the sizes of its encoded documents in bytes."""
     sizes = {}
     for name, id, document in saved:
-        sizes[name, id] = _size(document)
+        sizes[name, id] = len(document) if document.isascii() else len(document.encode())
     changes: Changes = {}
     for (kind, id), value in batch.values.items():
         if kind not in COUNTED_CLASSES:
@@ -138,7 +139,7 @@ def document_changes(
         if game:
             change = sizes.get((name, id), 0) - old_size
             changes[game, DOCUMENTS] = changes.get((game, DOCUMENTS), 0) + change
-    return changes
+    return changes, sizes
 
 
 def _find_game(
@@ -159,11 +160,6 @@ def _find_game(
         _OLD_DOCUMENT, ("$.game", codec.COUNTER_NAMES[owner], owner_id)
     ).fetchone()
     return (owner_row[1] if owner_row else ""), row
-
-
-def _size(document: str) -> int:
-    """Return the bytes of a document."""
-    return len(document) if document.isascii() else len(document.encode())
 
 
 def load(db: sqlite3.Connection) -> dict[str, int]:

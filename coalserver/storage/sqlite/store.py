@@ -332,7 +332,7 @@ def _write(
     db: sqlite3.Connection,
     batch: Batch,
     game_bytes: dict[str, int],
-    sizes: game_sizes.StoredSizes,
+    stored_sizes: game_sizes.StoredSizes,
 ) -> None:
     """Write a batch: one transaction, one statement for each table. Encodes values in this thread.
 
@@ -348,7 +348,7 @@ def _write(
     counters = []
     for counter, count in batch.counters.items():
         counters.append((codec.COUNTER_NAMES.get(counter, counter), count))
-    changes = game_sizes.document_changes(db, sizes, batch, saved)
+    changes, sizes = game_sizes.document_changes(db, stored_sizes, batch, saved)
     with transaction(db):
         db.executemany(
             "INSERT INTO entity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc",
@@ -375,6 +375,6 @@ def _write(
         )
         if changes:
             db.executemany(game_sizes.ADD, [(*key, change) for key, change in changes.items()])
-    sizes.add_written(saved, deleted, counters)
+    stored_sizes.add_written(sizes, deleted, counters)
     for (game, _), change in changes.items():
         game_bytes[game] = game_bytes.get(game, 0) + change

@@ -182,12 +182,12 @@ async def test_sizes_of_few_documents_are_remembered():
         db.execute("CREATE TABLE entity (kind TEXT, id INTEGER, doc TEXT)")
         db.execute("INSERT INTO entity VALUES ('Lobby', 1, '12345')")
         assert stored.find(db, "Lobby", 1) == 5
-        stored.add_written([("Lobby", 1, "ä")], [], [("Lobby", 3), (Room, 9)])
+        stored.add_written({("Lobby", 1): 2}, [], [("Lobby", 3), (Room, 9)])
         assert (stored.find(db, "Lobby", 1), stored.find(db, "Lobby", 3)) == (2, 0)
         # Below the counter and not written lately: asked for.
         assert stored.find(db, "Lobby", 2) == 0
-        stored.add_written([], [("Lobby", 1)], [])
+        stored.add_written({}, [("Lobby", 1)], [])
         assert stored.find(db, "Lobby", 1) == 5
-        many = [("Lobby", id, "1") for id in range(10, 20 + stored.MAX_SIZES)]
+        many = {("Lobby", id): 1 for id in range(10, 20 + stored.MAX_SIZES)}
         stored.add_written(many, [], [])
         assert len(stored._recent) == stored.MAX_SIZES
