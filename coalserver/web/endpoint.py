@@ -14,7 +14,7 @@ from coalserver.web.base_path import with_base_path_added
 from coalserver.web.body import read_body
 from coalserver.web.content_encoding import ACCEPTED, decode_content
 from coalserver.web.context import AppContext, RequestContext
-from coalserver.web.responses import AlreadySent, RawResponse, with_header_lines
+from coalserver.web.responses import AlreadySent, close_after, with_header_lines
 from coalserver.web.slow_bodies import BodyTimeout, SlowBodies
 from coalserver.web.streaming.refusals import refuse_websocket, wants_websocket
 
@@ -53,6 +53,9 @@ def endpoint(
             response = _error_response(ctx, error)
             if wants_websocket(request) and response.status >= 400:
                 response = await refuse_websocket(request, response, _error_code(ctx, error))
+        if core.feed.closed:
+            # The server stops: a further request on this connection would be lost.
+            close_after(response)
         if base_path:
             with_base_path_added(response, base_path)
         return with_header_lines(response, header_lines) if header_lines else response
@@ -80,10 +83,7 @@ def _error_response(ctx: RequestContext, error: Exception) -> web.StreamResponse
         return api.render_http_error(error.status, request)
     if isinstance(error, BodyTimeout):
         response = api.render_http_error(408, request)
-        if isinstance(response, RawResponse):
-            response.closes = True
-        else:
-            response.force_close()
+        close_after(response)
         return response
     if isinstance(error, ConnectionError):
         # The client has disconnected: no response can be sent, and there is no fault to log.

@@ -110,6 +110,14 @@ def raw_response(
     return RawResponse(status, head, body)
 
 
+def close_after(response: web.StreamResponse) -> None:
+    """Close the connection after this response, which has not been sent yet, and tell the client so."""
+    if isinstance(response, RawResponse):
+        response.closes = True
+    else:
+        response.force_close()
+
+
 def json_response(
     value: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.StreamResponse:

@@ -23,13 +23,18 @@ LONGEST_WAIT_SECONDS = 55
 _payload: Callable[[tuple[int, bytes]], bytes] = itemgetter(1)
 
 
-def response_bytes(api: Api, payloads: Iterable[bytes], cursor: int) -> bytes:
-    """Return the response to a poll as it is written to the transport."""
+def response_bytes(
+    api: Api, payloads: Iterable[bytes], cursor: int, *, closes: bool = False
+) -> bytes:
+    """Return the response to a poll as it is written to the transport; `closes`: it is the last one there."""
     body = b"[%b]" % b",".join(payloads)
     return (
         b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n"
-        b"X-Event-Cursor: %d\r\nCache-Control: no-store\r\n%b\r\n%b"
-        % (JSON.encode(), len(body), cursor, api.header_lines, body)
+        b"X-Event-Cursor: %d\r\nCache-Control: no-store\r\n%b%b\r\n%b"
+        % (
+            *(JSON.encode(), len(body), cursor, api.header_lines),
+            *(b"Connection: close\r\n" if closes else b"", body),
+        )
     )
 
 
@@ -165,8 +170,10 @@ class PollGroup:
                 poll.fail(error)
 
     def empty_response(self) -> bytes:
-        """Return the response without entries, up to the feed's head."""
+        """Return the response without entries, up to the feed's head; the last one once the feed is closed."""
         head, response = self._empty_response
+        if self.feed.closed:
+            return response_bytes(self.api, (), self.feed.head, closes=True)
         if head != self.feed.head:
             response = response_bytes(self.api, (), self.feed.head)
             self._empty_response = (self.feed.head, response)

@@ -484,6 +484,22 @@ async def test_closed_room_tells_all_and_parks_nobody_after_it(server):
     assert server.parked_count == 0 and not groups._groups
 
 
+@BOTH_WAYS
+async def test_last_answer_of_a_server_that_stops_ends_its_connection(runner):
+    async with run_parking_server(runner) as server:
+        connection = await server.connect()
+        connection.send_poll(server.token, server.core.feed.head)
+        await server.until_waiting()
+        server.core.feed.close()
+        status, head, body = await connection.read_response()
+        assert (status, body) == (200, b"[]")
+        assert b"\r\nConnection: close\r\n" in head
+        later = await server.connect()
+        later.send_poll(server.token, 0)
+        assert b"\r\nConnection: close\r\n" in (await later.read_response())[1]
+        assert await later.reader.read() == b""
+
+
 async def test_expired_group_without_words_for_the_event_asks_again(server):
     connection = await park(server)
     (group,) = groups_of(server)._groups.values()
