@@ -3054,8 +3054,8 @@ class Agent:
             self.spool.set("commanded", "0")
             self.spool.set("client", credentials.client_id)
 
-    def run(self) -> int:
-        """Run the workers until a signal, then send a last ping; return the exit status."""
+    def run(self, signals: int) -> int:
+        """Run the workers until `signals` can be read, then send a last ping; return the exit status."""
         workers = [
             Worker(
                 "ping", self._pinger.step, self.stop, ping_log, backoff=Backoff(PING_SECONDS, 30)
@@ -3072,10 +3072,9 @@ class Agent:
             Worker("console", self._console.step, self.stop, ping_log),
         ]
         threads = [worker.start() for worker in workers]
-        # Some systems do not interrupt an unlimited wait for a signal.
-        while not self.stop.wait(3600):
-            pass
+        os.read(signals, 1)
         log.info("Stopping.")
+        self.stop.set()
         with suppress(ServerError, *RETRYABLE_ERRORS):
             self._pinger.ping(SHUTDOWN_TIMEOUT_SECONDS)
         until = time.monotonic() + 2
@@ -3126,12 +3125,14 @@ def main(args: Sequence[str] | None = None) -> int:
         return 2
     if options.once:
         return agent.run_once()
+    # The handler takes no lock: it runs in the main thread, which may hold any at that moment.
+    signals, writing = os.pipe()
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"):
         number = getattr(signal, name, None)
         # nohup ignores SIGHUP, and that must stay so.
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: agent.stop.set())
-    return agent.run()
+            signal.signal(number, lambda *_: os.write(writing, b"."))
+    return agent.run(signals)
 
 
 if __name__ == "__main__":

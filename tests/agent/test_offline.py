@@ -2,13 +2,16 @@
 
 import shutil
 import signal
+import subprocess
+import sys
+import textwrap
 import time
 
 import pytest
 
 from tests.agent.fake_server import FakeServer
-from tests.agent.machine import LINE_PREFIX, Log, make_lines, start_monitoring
-from tests.processes import wait_until
+from tests.agent.machine import AGENT, LINE_PREFIX, Log, make_lines, start_monitoring
+from tests.processes import TIMEOUT_SECONDS, wait_until
 
 
 @pytest.fixture
@@ -159,6 +162,27 @@ def test_signal_stops_the_agent_after_a_last_ping(machine, coal, agent, signal_n
     assert len(coal.pings) == pings + 1
     assert coal.pings[-1]["is_server_running"] == "true"
     assert time.monotonic() - since < 5
+
+
+def test_signal_while_the_main_thread_holds_a_lock_stops_the_agent():
+    script = textwrap.dedent("""
+        import os, signal, sys, threading
+        import mc_coal_agent
+
+        class Agent:
+            def __init__(self, options):
+                self.stop = threading.Event()
+
+            def run(self, signals):
+                with self.stop._cond:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return len(os.read(signals, 100))
+
+        mc_coal_agent.Agent = Agent
+        sys.exit(mc_coal_agent.main([]))
+    """)
+    line = [sys.executable, "-c", script]
+    assert subprocess.run(line, cwd=AGENT.parent, timeout=TIMEOUT_SECONDS).returncode == 1
 
 
 def test_second_agent_with_the_same_spool_is_rejected(machine, coal, log, agent):

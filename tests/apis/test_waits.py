@@ -27,6 +27,10 @@ class RecordingTimers(Timers):
         self.seconds.append(seconds)
         return super().add(expirable, seconds)
 
+    def at(self, expirable: Expirable, second: int) -> Handle:
+        self.seconds.append(second - self.now())
+        return super().at(expirable, second)
+
 
 async def room_feed(test_app: TestApp) -> tuple[ApiClient, str]:
     ann, room = await make_room_with_chat(test_app)
