@@ -1,5 +1,6 @@
 """Failures of the server and of the spool: lines wait and arrive once, in order."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -164,7 +165,7 @@ def test_signal_stops_the_agent_after_a_last_ping(machine, coal, agent, signal_n
     assert time.monotonic() - since < 5
 
 
-def test_signal_while_the_main_thread_holds_a_lock_stops_the_agent():
+def test_signal_while_the_main_thread_holds_a_lock_stops_the_agent(tmp_path):
     script = textwrap.dedent("""
         import os, signal, sys, threading
         import mc_coal_agent
@@ -182,7 +183,10 @@ def test_signal_while_the_main_thread_holds_a_lock_stops_the_agent():
         sys.exit(mc_coal_agent.main([]))
     """)
     line = [sys.executable, "-c", script]
-    assert subprocess.run(line, cwd=AGENT.parent, timeout=TIMEOUT_SECONDS).returncode == 1
+    # The agent writes its log into the current folder.
+    environment = {**os.environ, "PYTHONPATH": str(AGENT.parent)}
+    ended = subprocess.run(line, cwd=tmp_path, env=environment, timeout=TIMEOUT_SECONDS)
+    assert ended.returncode == 1
 
 
 def test_second_agent_with_the_same_spool_is_rejected(machine, coal, log, agent):
