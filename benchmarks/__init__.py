@@ -14,6 +14,6 @@ Each module measures one thing: `fanout`, `websockets`, `rest`, `listing`, `memo
   fan-out the load generator works as much as the server, so the target applies to processor time. A durable response
   waits for the disk, so its target applies to wall-clock time.
 
-Ratios carry over to other machines; absolute figures do not. `results/` has comparisons with nginx and nchan, Colyseus and a
-durable minimal handler.
+Ratios carry over to other machines; absolute figures do not. `results/` has comparisons with nginx and nchan, Colyseus
+and a durable minimal handler.
 """
