@@ -15,21 +15,9 @@ from coalserver.core.unit_of_work import CoreContext, Limits
 from coalserver.domain.play.player import Token
 from coalserver.services.housekeeping import Housekeeping, RetentionPolicy
 from coalserver.storage.memory import MemoryStore
+from tests.core.stepped_clock import SteppedClock
 
 DAY = 86400
-
-
-class SteppedClock:
-    """A wall clock that can be set, beside the monotonic time."""
-
-    def __init__(self) -> None:
-        self.monotonic, self.offset = 100.0, 1_700_000_000.0
-
-    def wall(self) -> float:
-        return self.monotonic + self.offset
-
-    def steady(self) -> float:
-        return self.monotonic
 
 
 @pytest.fixture

@@ -24,30 +24,18 @@ from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Ban, Player, Token
 from coalserver.domain.play.room import Room
 from coalserver.storage.memory import MemoryStore
+from tests.core.stepped_clock import SteppedClock
 
 DAY = 86400.0
 CLOSED_SECONDS, IDLE_SECONDS = DAY, 7 * DAY
 KINDS = (Room, Lobby, Action, JoinRequest, Ban, Token, Player)
 
 
-class Clock:
-    """A wall clock that can be set, beside the monotonic time."""
-
-    def __init__(self) -> None:
-        self.monotonic, self.offset = 100.0, 1_700_000_000.0
-
-    def wall(self) -> float:
-        return self.monotonic + self.offset
-
-    def steady(self) -> float:
-        return self.monotonic
-
-
 class World:
     """A core with its expiry, which can be started again over the same store."""
 
     def __init__(self) -> None:
-        self.clock = Clock()
+        self.clock = SteppedClock()
         self.store = MemoryStore()
 
     async def start(self) -> None:
