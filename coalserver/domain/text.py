@@ -22,9 +22,8 @@ _BLANK = re.compile(
 #: A text that shows nothing: white space, joiners, direction marks and variation selectors.
 _NOTHING = re.compile(r"[\s\u034f\u180b-\u180f\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]*")
 
-#: Return a copy of bytes that takes no more memory than it needs. Whatever is kept of what `orjson.dumps` returns
-#: goes through this: the result itself has a buffer of at least 4 KiB, of which `sys.getsizeof` shows nothing.
-#: A method of C, so that it costs no call of Python.
+#: Return a copy of bytes that takes no more memory than it needs. For results of `orjson.dumps` that are kept:
+#: they have a buffer of at least 4 KiB, which `sys.getsizeof` does not show. Implemented in C, since it runs often.
 trimmed: Callable[[bytes], bytes] = b"%b".__mod__
 
 

@@ -174,12 +174,12 @@ FIELDS: Mapping[type, Mapping[str, str]] = {
     world_event.ConsoleCommandsDelivered: {"commands": "lines"},
 }
 
-#: Fields of which many entities have the same value: decoded entities share it.
+#: Fields that have the same value in many entities. Decoded entities share one object for it.
 SHARED_FIELDS = frozenset(("duration", "game", "lifetime", "other_games", "zone"))
 
 
-#: Classes of whose many fields most have their defaults: documents leave those fields out. None of the fields is free
-#: JSON or holds values of other classes.
+#: Classes with many fields that usually have their defaults, which are left out of documents. None of the fields is
+#: free JSON or holds values of other classes.
 SPARSE: frozenset[type] = frozenset((history.LogLine,))
 
 

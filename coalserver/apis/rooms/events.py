@@ -132,7 +132,7 @@ def subscription_for_seat(core: Core, room: Room, seat: int | None, player: int)
     password = room.password
 
     def still_valid() -> bool:
-        # Members are told of their seat on their own topic.
+        # A lost seat is published on the member's own topic.
         room_now = core.state.get(Room, room.id)
         return room_now is not None and room_now.password == password
 

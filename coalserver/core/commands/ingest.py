@@ -266,7 +266,7 @@ def _ingest(
     for id, (parsed, digest, sequence) in zip(uow.new_ids(LogLine, len(lines)), lines, strict=True):
         kind, at = parsed.kind, parsed.at
         mark, author, is_echo = None, 0, False
-        # A chat of a known player is the most common line, and means what it says.
+        # Most lines are chats of known players, which need no further look-up.
         name = parsed.username
         if kind is not LineKind.CHAT or (name not in visitors.known and not visitors.by_name(name)):
             parsed = resolve_players(parsed, players, online)

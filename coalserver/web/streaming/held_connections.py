@@ -53,9 +53,9 @@ class HeldConnection(asyncio.Protocol):
         self._server: Any = None
         #: As of `Connection`: where the connection is counted.
         self._network = ""
-        #: aiohttp's connection, where it was not let go.
+        #: aiohttp's connection, if it was kept.
         self._behind: RequestHandler | None = None
-        #: Resolved when the transport is lost or given back; only while somebody waits for that.
+        #: Resolved when the transport is lost or given back; None if nothing waits for that.
         self._gone: asyncio.Future[None] | None = None
 
     async def hold(

@@ -83,7 +83,8 @@ class ParkingProtocol(Connection):
                 group: PollGroup = self._group  # type: ignore[assignment]
                 digits = data[self._start : self._end]
                 if digits == group.digits:
-                    # Equal bytes are an equal request, and its client has received everything.
+                    # Equal bytes are an equal request, and its client has received everything. What follows is
+                    # `_park`, written out: this is the only code that runs for most polls.
                     self._digits = digits
                     self._way = PARKED
                     self._due = group.timers.second + self._wait
