@@ -22,7 +22,7 @@ PRIVATE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "connections": ("_manager", "_messages", "_request_count", "_request_in_progress"),
     RELEASED_CONNECTIONS: (
         "_close", "_force_close", "_keepalive_handle", "_keepalive_timeout", "_loop", "_max_msg_queue_size",
-        "_messages", "_next_keepalive_close_time", "_parser", "_payload_parser", "_process_keepalive",
+        "_messages", "_next_keepalive_close_time", "_parser", "_process_keepalive",
         "_read_bufsize", "_task_handler", "_waiter",
     ),
     PARKED_POLLS: (

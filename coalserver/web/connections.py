@@ -137,8 +137,7 @@ class Connection(RequestHandler):
         aiohttp, see `held_connections`.) The handler calls this, leaves the transport to the owner and returns
         `AlreadySent(keep_alive=True)`. Then:
 
-        * Bytes go to the parser that was set with `set_parser`, if there is one (a stream that expects none sets one
-          that discards them). Without one, `data_received` restores aiohttp's parser and task first.
+        * The owner reads the bytes that come, and calls `_restore` before aiohttp is to handle them.
         * The owner closes the connection when it is idle for too long, and notices `connection_lost`: there is no
           handler that would be cancelled.
         * `shutdown` closes it at once.
@@ -213,11 +212,6 @@ class Connection(RequestHandler):
             auto_decompress=False,
             max_msg_queue_size=self._max_msg_queue_size,
         )
-
-    def data_received(self, data: bytes) -> None:
-        if self._released and self._payload_parser is None:
-            self._restore()
-        super().data_received(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

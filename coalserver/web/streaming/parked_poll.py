@@ -106,7 +106,7 @@ class ParkingProtocol(Connection):
             and data.find(b"\r\n\r\n") == len(data) - 4
         )
         self._raw = data if is_whole_request else b""
-        RequestHandler.data_received(self, data)
+        super().data_received(data)
 
     def _answer_or_park(self, data: bytes, digits: bytes) -> bool:
         """Answer or park a poll whose cursor is not the group's; False if aiohttp must handle it."""
@@ -294,7 +294,7 @@ class ParkingProtocol(Connection):
         if plan is not None:
             self._sign_for(plan, plan.app.core.clocks.steady())
         self._raw = replayed
-        RequestHandler.data_received(self, replayed)
+        super().data_received(replayed)
         self._read_buffered(buffered)
 
     def wake(self) -> None:
