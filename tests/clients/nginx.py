@@ -1,13 +1,14 @@
 """nginx in front of the server of a test, with its default settings and with those of the README."""
 
 import os
+import random
 import re
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,11 @@ def require_nginx() -> str:
 
 
 def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        return int(listening.getsockname()[1])
+    """Return a free port below those that the system gives to others meanwhile."""
+    for port in random.sample(range(10_000, 20_000), 100):
+        with suppress(OSError), closing(socket.create_server(("127.0.0.1", port))):
+            return port
+    raise OSError("no port is free")
 
 
 @contextmanager
