@@ -120,12 +120,17 @@ class Expiry:
 
     async def _delete_guests(self, ids: list[int]) -> None:
         core = self._core
+        # Nobody has written for long if the times of guests who were silent for that long are not written yet.
+        core.writer.forget_last_seen(ids)
         await core.execute(
             cleanup.delete_expired_guests,
             last_seen={id: core.last_seen_at(id) for id in ids},
             retention_seconds=self._closed_seconds,
             ids=ids,
         )
+        for id in ids:
+            if core.state.get(Player, id) is None:
+                core.presence.forget(id)
 
     def _on_token_change(self, before: Token | None, after: Token | None) -> None:
         """Look at a guest again whose token was revoked: it may have been the last one."""

@@ -191,6 +191,12 @@ class Presence:
         self._pending.pop(player, None)
         self._present.pop(player, None)
 
+    def forget(self, player: int) -> None:
+        """Drop the time of a deleted player's last activity."""
+        self.unwatch(player)
+        self._left.discard(player)
+        self._last_seen.pop(player, None)
+
     def resume(self, player: int, away: bool, now: float) -> None:
         """Watch a player again after a restart, which counts as activity."""
         self._last_seen[player] = now

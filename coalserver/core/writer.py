@@ -96,6 +96,10 @@ class BatchWriter:
         """Write the time of a player's last activity with a batch after `SIGN_SECONDS`, whenever that is."""
         self._signs.gathering[player] = at
 
+    def forget_last_seen(self, players: Iterable[int]) -> None:
+        """Do not write the times of players who are about to be deleted."""
+        self._signs.forget(players)
+
     async def flushed(self) -> None:
         """Return when everything committed so far is on disk. Raises StoreFailed."""
         future = self._last_write()
@@ -192,6 +196,12 @@ class Signs:
             self.due_at = now + SIGN_SECONDS
             return taken
         return {player: self._due.pop(player) for player in list(islice(self._due, MAX_SIGNS))}
+
+    def forget(self, players: Iterable[int]) -> None:
+        """Drop those of these players."""
+        for player in players:
+            self.gathering.pop(player, None)
+            self._due.pop(player, None)
 
     def take_all(self) -> dict[int, float]:
         """Return all of them, for the last write."""

@@ -202,8 +202,8 @@ def _render_form(
 
 ROUTES = (
     Route("GET", "/login", login_page, auth=optional_login),
-    Route("POST", "/login", log_in, auth=optional_login),
-    Route("POST", "/logout", log_out, auth=optional_login),
+    Route("POST", "/login", log_in, auth=optional_login, reads_body=True),
+    Route("POST", "/logout", log_out, auth=optional_login, reads_body=True),
     Route("GET", "/signup", signup_page, auth=optional_login),
-    Route("POST", "/signup", register_account, auth=optional_login),
+    Route("POST", "/signup", register_account, auth=optional_login, reads_body=True),
 )

@@ -24,6 +24,7 @@ from coalserver.core.ports import (
 )
 from coalserver.domain.minecraft.history import LogLine, Screenshot
 from coalserver.domain.minecraft.visits import PresenceMark, Visit
+from coalserver.domain.play.player import Player
 from coalserver.domain.samples import KEPT_SECONDS, SampleRow, Tallies, merge, step_start
 from coalserver.domain.text_search import matches, parse_query
 from coalserver.storage.visit_updates import (
@@ -81,6 +82,9 @@ class MemoryStore:
         for name, count in batch.counters.items():
             self._counters[name] = max(count, self._counters.get(name, count))
         self._last_seen.update(batch.last_seen)
+        for kind, id in batch.values:
+            if kind is Player and (kind, id) not in self._values:
+                self._last_seen.pop(id, None)
         self._entries.extend(batch.entries)
         for entry in batch.entries:
             self._count(entry.event, 1)

@@ -35,7 +35,7 @@ class Route:
     #: Whole segments, fixed or named: `/games/{game}/rooms/{room}/join`.
     path: str
     handler: Handler
-    #: Schema of the body; None: the body is not read.
+    #: Schema of the body; None: the body is ignored, or the handler reads it.
     body: BodySchema | None = None
     auth: Authenticator = allow_anonymous
     #: Name under which error tables have exceptions; empty: the handler's own name.
@@ -48,6 +48,9 @@ class Route:
     private: bool = False
     #: The limit of use in which every request counts, also one with an invalid body; None: none, or the handler counts.
     limit: UseLimit | None = None
+    #: The handler reads the body, and refuses one that is too large. A body that nobody reads is refused above
+    #: MAX_PLAIN_BYTES.
+    reads_body: bool = False
 
     @property
     def endpoint(self) -> str:

@@ -97,20 +97,28 @@ async def read_bytes(request: web.Request, max_bytes: int = MAX_PLAIN_BYTES) -> 
 
     Raises INVALID_REQUEST, or a 413 for a body above `max_bytes` or the limit of the application.
     """
-    # The limit of `Request.read`, which also counts what is decompressed.
-    request._client_max_size = min(request._client_max_size, max_bytes)
-    length = request.content_length or 0
-    if "Content-Encoding" in request.headers:
-        # A compressed body may be larger than its content by that.
-        length -= MAX_OVERHEAD
-    if length > request._client_max_size:
-        raise web.HTTPRequestEntityTooLarge(request._client_max_size, length)
+    check_length(request, max_bytes)
     try:
         return await request.read()
     except web.RequestPayloadError:
         raise invalid_body(
             "The body does not match its Content-Encoding or Transfer-Encoding header."
         ) from None
+
+
+def check_length(request: web.Request, max_bytes: int = MAX_PLAIN_BYTES) -> None:
+    """Raise a 413 for a body whose length is above `max_bytes` or the limit of the application.
+
+    Of a chunked body the length is what has come so far.
+    """
+    # The limit of `Request.read`, which also counts what is decompressed.
+    request._client_max_size = min(request._client_max_size, max_bytes)
+    length = request.content_length or request.content.total_bytes
+    if "Content-Encoding" in request.headers:
+        # A compressed body may be larger than its content by that.
+        length -= MAX_OVERHEAD
+    if length > request._client_max_size:
+        raise web.HTTPRequestEntityTooLarge(request._client_max_size, length)
 
 
 def _parse_body(

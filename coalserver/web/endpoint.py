@@ -11,7 +11,7 @@ from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Api, Route, allow_anonymous
 from coalserver.web.base_path import with_base_path_added
-from coalserver.web.body import read_body
+from coalserver.web.body import check_length, read_body
 from coalserver.web.content_encoding import ACCEPTED, decode_content
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import AlreadySent, close_after, with_header_lines
@@ -29,12 +29,14 @@ def endpoint(
     core, schema, handler = app.core, route.body, route.handler
     limit, take = route.limit, app.use_limiter.take
     base_path = app.base_path
+    ignores_body = schema is None and not route.reads_body
     auth = None if route.auth is allow_anonymous else route.auth
 
     async def handle(request: web.Request) -> web.StreamResponse:
         ctx = RequestContext(app, api, route, request)
         # Most bodies arrive with the head and are complete already.
-        if not request.content.is_eof():
+        has_body = not request.content.is_eof()
+        if has_body:
             app.per_process(SlowBodies).watch(request)
         try:
             if auth is not None:
@@ -48,11 +50,11 @@ def endpoint(
                 decode_content(request)
             if schema is not None:
                 ctx.body, ctx.raw = await read_body(ctx, schema, route.media)
+            elif ignores_body and (has_body or request.content.total_bytes):
+                check_length(request)
             response = await handler(ctx)
         except Exception as error:
-            response = _error_response(ctx, error)
-            if wants_websocket(request) and response.status >= 400:
-                response = await refuse_websocket(request, response, _error_code(ctx, error))
+            response = await _refusal(ctx, error)
         if core.feed.closed:
             # The server stops: a further request on this connection would be lost.
             close_after(response)
@@ -61,6 +63,14 @@ def endpoint(
         return with_header_lines(response, header_lines) if header_lines else response
 
     return handle
+
+
+async def _refusal(ctx: RequestContext, error: Exception) -> web.StreamResponse:
+    """Return the answer to a request that has raised an exception."""
+    response = _error_response(ctx, error)
+    if wants_websocket(ctx.request) and response.status >= 400:
+        response = await refuse_websocket(ctx.request, response, _error_code(ctx, error))
+    return response
 
 
 def _error_response(ctx: RequestContext, error: Exception) -> web.StreamResponse:

@@ -19,11 +19,11 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.refusals import RefusalCode, RefusedOrder
 from coalserver.server.app import all_apis
 from coalserver.storage.memory import MemoryStore
-from coalserver.web.api import Api, Route
+from coalserver.web.api import Api, Route, allow_anonymous
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.pages import pages
 from coalserver.web.routing import mount
-from coalserver.web.schemas import AnyJson
+from coalserver.web.schemas import MAX_PLAIN_BYTES, AnyJson
 from tests.apis.app import Server
 
 APIS = {api.name: api for api in all_apis()}
@@ -136,6 +136,31 @@ async def test_too_large_body_is_rendered_by_the_api(api_server: ApiServer) -> N
     answer = await api_server.request_added("POST", "take", json=["x" * 2000])
     assert answer.status == 413
     assert api_server.is_rendered(answer, await answer.read())
+
+
+@EACH
+async def test_ignored_body_that_is_too_large_is_refused_by_every_route(
+    name: str, aiohttp_client: Callable[..., Awaitable[TestClient]]
+) -> None:
+    def ignores_body(route: Route) -> bool:
+        return route.body is None and not route.reads_body and not route.upgrade
+
+    ignoring = [
+        replace(route, handler=fail, auth=allow_anonymous, limit=None)
+        for route in APIS[name].routes
+        if ignores_body(route)
+    ]
+    core = await Core.recover(MemoryStore(), CoreContext(lambda: 0.0))
+    app = web.Application()
+    pages.setup_pages(app)
+    api = replace(APIS[name], routes=tuple(ignoring))
+    mount(app, AppContext(core, services={Config: Config()}), [api])
+    server = ApiServer(api, await aiohttp_client(Server(app)))
+    for route in ignoring:
+        path = re.sub(r"{\w+}", "x", route.path)
+        answer = await server.request(route.method, path, data=bytes(MAX_PLAIN_BYTES + 1))
+        assert answer.status == 413, route
+        assert server.is_rendered(answer, await answer.read())
 
 
 @EACH

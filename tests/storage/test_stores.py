@@ -112,9 +112,18 @@ async def test_counter_is_never_lowered(place):
 
 
 async def test_last_seen_of_each_player_is_stored(place):
-    await place.store.write(make_batch(last_seen={1: 10.0, 2: 20.0}))
+    players = make_player(1), make_player(2)
+    await place.store.write(make_batch(*players, last_seen={1: 10.0, 2: 20.0}))
     await place.store.write(make_batch(last_seen={1: 30.0}))
     assert (await place.restart()).last_seen == {1: 30.0, 2: 20.0}
+
+
+async def test_last_seen_of_a_deleted_player_is_deleted(place):
+    await place.store.write(make_batch(make_player(1), make_player(2), last_seen={1: 1.0, 2: 2.0}))
+    deletion = make_batch(last_seen={1: 30.0})
+    deletion.values[Player, 1] = None
+    await place.store.write(deletion)
+    assert (await place.restart()).last_seen == {2: 2.0}
 
 
 async def test_entry_round_trips(store):

@@ -46,6 +46,32 @@ async def test_invalid_body_does_not_reach_the_handler(serve):
     assert received == []
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_ignored_body_above_the_limit_is_refused(serve, method: str):
+    received = []
+
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
+        received.append(ctx.request.method)
+        return no_content()
+
+    server = await serve(make_api(Route(method, "/sample", handler)), body_limit=2000)
+    head = f"{method} /sample HTTP/1.1\r\nHost: x\r\nContent-Length: ".encode()
+    for body in (b"2001\r\n\r\n", b"2001\r\n\r\n" + bytes(2001), b"999999999999\r\n\r\n"):
+        [answer] = await server.send_raw(head + body)
+        assert (answer.status, answer.body, received) == (413, b"http error: 413", [])
+    for body in (b"0\r\n\r\n", b"2000\r\n\r\n" + bytes(2000)):
+        [answer] = await server.send_raw(head + body)
+        assert (answer.status, received.pop()) == (204, method)
+
+
+async def test_large_body_that_its_handler_reads_is_not_refused_before(serve):
+    async def handler(ctx: RequestContext) -> web.StreamResponse:
+        return json_response(len(await ctx.request.content.read()))
+
+    server = await serve(make_api(Route("POST", "/sample", handler, reads_body=True)))
+    assert (await server.send("POST", "/sample", bytes(2 << 20))).body == b"2097152"
+
+
 LIMITED = Route("POST", "/sample", echo, AnyJson(), player_in_header, limit=UseLimit.MESSAGES)
 
 

@@ -167,9 +167,9 @@ async def pair(ctx: RequestContext) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("POST", AGENTS + "/ping", ping, auth=agent),
-    Route("POST", AGENTS + "/logline", log_line, auth=agent),
-    Route("POST", AGENTS + "/loglines", log_lines, auth=agent),
+    Route("POST", AGENTS + "/ping", ping, auth=agent, reads_body=True),
+    Route("POST", AGENTS + "/logline", log_line, auth=agent, reads_body=True),
+    Route("POST", AGENTS + "/loglines", log_lines, auth=agent, reads_body=True),
     Route("GET", AGENTS + "/lastline", last_line, auth=agent),
-    Route("POST", AGENTS + "/pair", pair),
+    Route("POST", AGENTS + "/pair", pair, reads_body=True),
 )

@@ -54,6 +54,15 @@ async def _send(
 
 ROUTES = (
     *CHATS.routes,
-    Route("POST", SERVER_PATH + "/chats", post_chat, auth=user, limit=UseLimit.CHAT),
-    Route("POST", PLAYER_PATH + "/chats", post_chat_as_player, auth=user, limit=UseLimit.CHAT),
+    Route(
+        "POST", SERVER_PATH + "/chats", post_chat, auth=user, limit=UseLimit.CHAT, reads_body=True
+    ),
+    Route(
+        "POST",
+        PLAYER_PATH + "/chats",
+        post_chat_as_player,
+        auth=user,
+        limit=UseLimit.CHAT,
+        reads_body=True,
+    ),
 )

@@ -110,5 +110,5 @@ ROUTES = (
     Route("POST", QUEUE + "/save", save, auth=admin),
     Route("GET", SERVER_PATH + "/hosting", read_hosting, auth=user),
     Route("GET", SERVER_PATH + "/console", read_console, auth=admin),
-    Route("POST", SERVER_PATH + "/console", write_console, auth=admin),
+    Route("POST", SERVER_PATH + "/console", write_console, auth=admin, reads_body=True),
 )

@@ -129,5 +129,5 @@ def render_properties(ctx: RequestContext, world: World) -> JsonObject:
 
 ROUTES = (
     Route("GET", PATH, read_properties, auth=user),
-    Route("POST", PATH, set_server_properties, auth=admin),
+    Route("POST", PATH, set_server_properties, auth=admin, reads_body=True),
 )

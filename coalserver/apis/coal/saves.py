@@ -119,9 +119,9 @@ async def restore_save(ctx: RequestContext) -> web.StreamResponse:
 
 ROUTES = (
     Route("GET", SAVES, list_saves, auth=admin),
-    Route("POST", SAVES, upload_save, auth=admin),
+    Route("POST", SAVES, upload_save, auth=admin, reads_body=True),
     Route("GET", SAVE_PATH, download_save, auth=admin),
-    Route("POST", SAVE_PATH, change_save, auth=admin),
+    Route("POST", SAVE_PATH, change_save, auth=admin, reads_body=True),
     Route("DELETE", SAVE_PATH, remove_save, auth=admin),
     Route("POST", SAVE_PATH + "/restore", restore_save, auth=admin),
 )

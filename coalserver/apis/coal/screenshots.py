@@ -175,7 +175,7 @@ def _position(screenshot: Screenshot) -> tuple[float, int]:
 
 ROUTES = (
     Route("GET", SCREENSHOTS, list_screenshots, auth=user),
-    Route("POST", SCREENSHOTS, upload_screenshot, auth=user),
+    Route("POST", SCREENSHOTS, upload_screenshot, auth=user, reads_body=True),
     Route("GET", SCREENSHOT_PATH, read_screenshot, auth=user),
     Route("DELETE", SCREENSHOT_PATH, remove_screenshot, auth=user),
     Route("GET", SCREENSHOT_PATH + "/{kind}", read_image, auth=viewer),

@@ -127,7 +127,7 @@ def feed_response(
 
 ROUTES = (
     Route("GET", SERVERS, list_servers, auth=user),
-    Route("POST", SERVERS, create_server, auth=admin),
+    Route("POST", SERVERS, create_server, auth=admin, reads_body=True),
     Route("GET", SERVER_PATH, read_server, auth=user),
-    Route("POST", SERVER_PATH, rename_server, auth=admin),
+    Route("POST", SERVER_PATH, rename_server, auth=admin, reads_body=True),
 )

@@ -141,7 +141,7 @@ async def send_message(ctx: RequestContext) -> web.StreamResponse:
 
 ROUTES = (
     Route("POST", "/sessions", launch, LAUNCH, player, limit=UseLimit.ROOMS),
-    Route("POST", "/sessions/players", join),
+    Route("POST", "/sessions/players", join, reads_body=True),
     Route("GET", SESSION, get, auth=player, name="session"),
     Route("GET", SESSION + "/events", events, auth=player),
     Route("POST", SESSION + "/messages", send_message, MESSAGE, player, limit=UseLimit.MESSAGES),

@@ -194,6 +194,6 @@ def _render_consent(
 
 ROUTES = (
     Route("GET", "/oauth/v1/auth", consent_page, auth=optional_login, private=True),
-    Route("POST", "/oauth/v1/auth", decide, auth=optional_login, private=True),
+    Route("POST", "/oauth/v1/auth", decide, auth=optional_login, private=True, reads_body=True),
     Route("GET", "/oauth/v1/show", code_page, auth=optional_login, private=True),
 )

@@ -212,7 +212,7 @@ async def check_token(ctx: RequestContext) -> web.StreamResponse:
 
 
 ROUTES = (
-    Route("POST", "/oauth/v1/token", issue_tokens),
-    Route("POST", "/oauth/v1/revoke", revoke_token),
+    Route("POST", "/oauth/v1/token", issue_tokens, reads_body=True),
+    Route("POST", "/oauth/v1/revoke", revoke_token, reads_body=True),
     Route("GET", "/oauth/v1/test", check_token, auth=authenticate_account),
 )

@@ -117,7 +117,7 @@ def delete_expired_guests(
     retention_seconds: float,
     ids: Iterable[int] | None = None,
 ) -> int:
-    """Delete guests without tokens and seats who were inactive for `retention_seconds`, with their data.
+    """Delete guests without tokens and seats who were inactive for `retention_seconds`, with their data and bans.
 
     Return their number.
     """
@@ -135,6 +135,9 @@ def delete_expired_guests(
         uow.delete(player)
         for item in uow.find(StorageItem, "player", player.id):
             uow.delete(item)
+        for game in {player.game, *player.other_games}:
+            for ban in uow.find(Ban, "player", (game, player.id)):
+                uow.delete(ban)
     return len(chunk)
 
 

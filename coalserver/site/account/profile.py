@@ -278,7 +278,7 @@ def get(path: str, handler: Handler) -> Route:
 def post(path: str, handler: Handler, section: str) -> Route:
     """Return the route of a form in a section of the profile."""
     form_handler = with_errors_shown(handler, partial(render_error, section=section))
-    return Route("POST", path, form_handler, auth=require_member)
+    return Route("POST", path, form_handler, auth=require_member, reads_body=True)
 
 
 ROUTES = (

@@ -120,5 +120,5 @@ async def _render_rejection(
 CONSOLE_PATH = "/admin/servers/{world}/console"
 ROUTES = (
     Route("GET", CONSOLE_PATH, console_page, auth=require_admin),
-    Route("POST", CONSOLE_PATH, send_command, auth=require_admin),
+    Route("POST", CONSOLE_PATH, send_command, auth=require_admin, reads_body=True),
 )

@@ -404,7 +404,7 @@ def render_requested(ctx: RequestContext, **overrides: Any) -> web.StreamRespons
 def _post(path: str, handler: Handler, render: PageRenderer, section: str) -> Route:
     """Return the route of a form whose errors are shown beside their fields, the others in a section."""
     form_handler = with_errors_shown(handler, partial(_render_error, render, section))
-    return Route("POST", path, form_handler, auth=require_admin)
+    return Route("POST", path, form_handler, auth=require_admin, reads_body=True)
 
 
 async def _render_error(

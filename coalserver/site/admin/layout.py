@@ -59,7 +59,7 @@ def get(
 def post(path: str, handler: Handler, render: PageRenderer, section: str) -> Route:
     """Return the route of a form. Its errors are shown in a section of the page that `render` returns."""
     form_handler = with_errors_shown(handler, partial(render_form_error, render, section))
-    return Route("POST", path, form_handler, auth=require_admin)
+    return Route("POST", path, form_handler, auth=require_admin, reads_body=True)
 
 
 def render_admin_page(

@@ -220,5 +220,5 @@ def suggested_players(ctx: RequestContext, world: World) -> list[str]:
 
 ROUTES = (
     Route("GET", WORLD_PATH + "/chats", chat_page, auth=optional_login),
-    Route("POST", WORLD_PATH + "/chats", send_message, auth=optional_login),
+    Route("POST", WORLD_PATH + "/chats", send_message, auth=optional_login, reads_body=True),
 )

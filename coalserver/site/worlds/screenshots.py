@@ -188,10 +188,20 @@ async def redirect_to_gallery(
 ROUTES = (
     Route("GET", SCREENSHOTS_PATH, gallery_page, auth=optional_login),
     Route("GET", WORLD_PATH + "/screenshot_upload", redirect_to_gallery, auth=optional_login),
-    Route("POST", WORLD_PATH + "/screenshot_uploaded", upload_screenshot, auth=optional_login),
-    Route("POST", SCREENSHOTS_PATH, upload_screenshot, auth=optional_login),
+    Route(
+        "POST",
+        WORLD_PATH + "/screenshot_uploaded",
+        upload_screenshot,
+        auth=optional_login,
+        reads_body=True,
+    ),
+    Route("POST", SCREENSHOTS_PATH, upload_screenshot, auth=optional_login, reads_body=True),
     Route("GET", SCREENSHOTS_PATH + "/{screenshot}/{kind}", screenshot_image, auth=optional_login),
     Route(
-        "POST", SCREENSHOTS_PATH + "/{screenshot}/remove", delete_from_gallery, auth=optional_login
+        "POST",
+        SCREENSHOTS_PATH + "/{screenshot}/remove",
+        delete_from_gallery,
+        auth=optional_login,
+        reads_body=True,
     ),
 )

@@ -194,10 +194,12 @@ ROUTES = (
     Route("GET", WORLD_PATH, world_page, auth=optional_login),
     Route("GET", WORLD_PATH + "/events", events, auth=optional_login),
     *(
-        Route("POST", f"{WORLD_PATH}/{order}", order_page(order), auth=optional_login)
+        Route(
+            "POST", f"{WORLD_PATH}/{order}", order_page(order), auth=optional_login, reads_body=True
+        )
         for order in Order
     ),
-    Route("POST", WORLD_PATH + "/save", order_page(None), auth=optional_login),
+    Route("POST", WORLD_PATH + "/save", order_page(None), auth=optional_login, reads_body=True),
     *(
         Route("GET", f"{WORLD_PATH}/{order}", question_page(order), auth=optional_login)
         for order in QUESTIONS

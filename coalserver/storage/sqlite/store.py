@@ -2,7 +2,8 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,6 +56,7 @@ COMPACTION_BYTES = 64 << 20
 DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 #: A store logs one error in this time.
 LOG_SECONDS = 60
+DELETE_SIGN = "DELETE FROM sign WHERE player = ?"
 log = logging.getLogger(__name__)
 
 
@@ -82,7 +84,9 @@ class SqliteStore:
             self._reader = await _connect(self.path)
             await _run(self._reader, _offer_compaction, self.path)
             self._game_bytes = await _run(self._reader, game_sizes.load)
-            return await _load(self._reader, self._game_bytes)
+            stored = await _load(self._reader, self._game_bytes)
+            await _run(self._writer, _delete_unknown_signs, stored.last_seen)
+            return stored
         except BaseException as error:
             await self.close()
             if isinstance(error, sqlite3.OperationalError):
@@ -288,7 +292,18 @@ def _load_counters(db: sqlite3.Connection) -> tuple[dict[Counter, int], int]:
 def _load_last_seen(db: sqlite3.Connection, values: list[Any]) -> dict[int, float]:
     """Return the times of activity by the ids that the players have: a million copies of them would take 32 MB."""
     ids = {value.id: value.id for value in values if type(value) is Player}
-    return {ids.get(player, player): at for player, at in db.execute("SELECT player, at FROM sign")}
+    rows = db.execute("SELECT player, at FROM sign")
+    return {id: at for player, at in rows if (id := ids.get(player)) is not None}
+
+
+def _delete_unknown_signs(db: sqlite3.Connection, known: Mapping[int, float]) -> None:
+    """Delete the times of activity of players who do not exist: earlier versions kept them."""
+    if db.execute("SELECT count(*) FROM sign").fetchone()[0] == len(known):
+        return
+    rows = db.execute("SELECT player FROM sign").fetchall()
+    # On a full disk they wait for the next start.
+    with suppress(sqlite3.OperationalError), transaction(db):
+        db.executemany(DELETE_SIGN, [row for row in rows if row[0] not in known])
 
 
 def _kinds(db: sqlite3.Connection) -> list[str]:
@@ -338,10 +353,12 @@ def _write(
 
     Adds what games grow by to `game_bytes`.
     """
-    saved, deleted = [], []
+    saved, deleted, deleted_players = [], [], []
     for (kind, id), value in batch.values.items():
         if value is None:
             deleted.append((codec.entity_codec.name_of(kind), id))
+            if kind is Player:
+                deleted_players.append((id,))
         else:
             name, document = codec.entity_codec.dump_named(value)
             saved.append((name, id, document))
@@ -373,6 +390,8 @@ def _write(
             "INSERT INTO sign VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
             batch.last_seen.items(),
         )
+        if deleted_players:
+            db.executemany(DELETE_SIGN, deleted_players)
         if changes:
             db.executemany(game_sizes.ADD, [(*key, change) for key, change in changes.items()])
     stored_sizes.add_written(sizes, deleted, counters)

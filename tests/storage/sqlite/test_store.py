@@ -61,14 +61,26 @@ def make_large_batch():
 async def test_times_of_activity_are_loaded_by_the_ids_of_the_players(path):
     store = SqliteStore(path)
     await store.open()
-    players = [make_player(id) for id in (1000, 2000)]
+    players = [make_player(id) for id in (1000, 2000, 3000)]
     await store.write(make_batch(*players, last_seen={1000: 1.5, 2000: 2.5, 3000: 3.5}))
     await store.close()
     known = await store.open()
     await store.close()
     assert known.last_seen == {1000: 1.5, 2000: 2.5, 3000: 3.5}
     ids = {value.id: value.id for value in known.values}
-    assert [ids[id] is id for id in list(known.last_seen)[:2]] == [True, True]
+    assert [ids[id] is id for id in known.last_seen] == [True] * 3
+
+
+async def test_times_of_activity_of_unknown_players_are_deleted_by_a_start(path):
+    # Earlier versions kept those of deleted guests.
+    store = SqliteStore(path)
+    await store.open()
+    await store.write(make_batch(make_player(1000), last_seen={1000: 1.5, 3000: 3.5}))
+    await store.close()
+    assert (await store.open()).last_seen == {1000: 1.5}
+    await store.close()
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT player FROM sign").fetchall() == [(1000,)]
 
 
 async def test_closed_store_is_a_single_file(path):
