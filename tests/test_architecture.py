@@ -27,6 +27,7 @@ OUTSIDE = {
     "core/state.py": {"sortedcontainers"},
     "domain": set(),
     "domain/minecraft/slugs.py": {"slugify"},
+    "domain/play/synced_state.py": {"orjson"},
     "game": set(),
     "games": set(),
     "hosting": set(),

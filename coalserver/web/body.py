@@ -27,8 +27,11 @@ MAX_DEPTH = 64
 #: Lists and objects of one body, and strings with the names of members: each takes 0.1 µs or more to parse. The data
 #: of one member has at most 64 KiB.
 MAX_CONTAINERS, MAX_STRINGS = 32_768, 65_536
-#: Commas outside of strings, and integers of 19 digits: as many as the largest state of a session, 256 KiB, can hold.
-MAX_COMMAS, MAX_LONG_INTEGERS = 131_072, 16_384
+#: Names of members: their objects take 0.2 µs for each.
+MAX_NAMES = 32_768
+#: Commas outside of strings, and numbers with 19 digits in a row: as many as the largest state of a session, 256 KiB,
+#: can hold.
+MAX_COMMAS, MAX_LONG_NUMBERS = 131_072, 13_107
 #: Bytes of a body that is below any configured limit.
 SMALL_BODY_BYTES = 1024
 #: Bytes of a body above which its parsing may take more than half a millisecond.
@@ -37,11 +40,17 @@ LARGE_BODY_BYTES = 16 * 1024
 #: time of a regular expression.
 _LONG_NUMBER = b"0" * 19
 _DIGITS_TO_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
-#: A whole number of that many digits, outside of strings: no fraction, and no exponent.
-_LONG_INTEGER = re.compile(rb"(?<![0-9.eE+-])-?[0-9]{19,}(?![0-9.eE])")
+#: The digits of the largest integer of 64 bits, and of the smallest.
+_LARGEST, _SMALLEST = b"%d" % (2**63 - 1), b"%d" % 2**63
+_ZERO, _MINUS = b"0-"
+#: What comes before digits that are no beginning of a number, and after those of no whole number.
+_WITHIN_NUMBER, _EXPONENT, _FRACTION = map(frozenset, (b"0123456789.eE+", b"eE", b".eE"))
+_AFTER_DIGITS = re.compile(rb"[^0]")
 _ESCAPED_NUL = rb"\u0000"
 #: The changes of the level that brackets make, as signed bytes.
 _LEVELS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+#: All that is neither brackets, commas, colons, quotes nor part of a number.
+_NO_STRUCTURE = bytes(set(range(256)) - set(b'[]{},:"0123456789.eE+-'))
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -63,7 +72,10 @@ async def read_body(
     try:
         if len(raw) > LARGE_BODY_BYTES:
             async with ctx.app.per_process(LargeBodies).turn(ctx.network):
-                return schema.load(_parse_body(request, raw, schema, media_types)), raw
+                value = _parse_body(request, raw, schema, media_types)
+                # Other requests run between the two halves of the work.
+                await asyncio.sleep(0)
+                return schema.load(value), raw
         # An empty body is not worth another call.
         empty = not raw and not isinstance(schema, AnyJson)
         return schema.load({} if empty else _parse_body(request, raw, schema, media_types)), raw
@@ -161,7 +173,7 @@ def parse_json(raw: bytes) -> Any:
     """Return parsed JSON that can be stored and dumped again.
 
     Raises INVALID_REQUEST for invalid JSON, nesting above MAX_DEPTH, integers beyond 64 bits, NUL characters, more than
-    MAX_LONG_INTEGERS integers of 19 digits, and what `check_size` refuses.
+    MAX_LONG_NUMBERS numbers with 19 digits in a row, and what `check_size` refuses.
     """
     if raw[:3] == BOM_UTF8:
         # Some clients write it, and a reader may ignore it (RFC 8259, 8.1).
@@ -175,10 +187,10 @@ def parse_json(raw: bytes) -> Any:
         cause = "it is not UTF-8" if "UTF-8" in error.msg else error.msg
         raise invalid_body(f"The body is not valid JSON: {cause}.") from None
     if containers > MAX_DEPTH:
-        structure = _without_strings(raw) if structure is None else structure
+        structure = without_strings(raw) if structure is None else structure
         _check_depth(structure)
     if _LONG_NUMBER in raw.translate(_DIGITS_TO_ZEROS):
-        _check_numbers(_without_strings(raw) if structure is None else structure)
+        _check_numbers(without_strings(raw) if structure is None else structure)
     if _ESCAPED_NUL in raw and _ESCAPED_NUL in raw.replace(rb"\\", b""):
         raise invalid_body("The body holds a NUL character.")
     return value
@@ -192,7 +204,7 @@ def invalid_body(message: str) -> DomainError:
 def check_size(raw: bytes) -> bytes | None:
     """Raise INVALID_REQUEST for JSON that would take long to parse; return it without strings if that was needed.
 
-    That is more than MAX_CONTAINERS lists and objects, MAX_STRINGS strings or MAX_COMMAS commas, outside of strings.
+    That is more than MAX_CONTAINERS lists and objects, MAX_STRINGS strings, MAX_NAMES names or MAX_COMMAS commas.
     """
     containers = raw.count(b"[") + raw.count(b"{")
     quotes = raw.count(b'"')
@@ -200,11 +212,14 @@ def check_size(raw: bytes) -> bytes | None:
         quotes -= raw.replace(rb"\\", b"").count(rb"\"")
         if quotes > 2 * MAX_STRINGS:
             raise invalid_body(f"The body holds more than {MAX_STRINGS:,} strings and names.")
-    if containers <= MAX_CONTAINERS and raw.count(b",") <= MAX_COMMAS:
+    names, commas = raw.count(b":"), raw.count(b",")
+    if containers <= MAX_CONTAINERS and names <= MAX_NAMES and commas <= MAX_COMMAS:
         return None
-    structure = _without_strings(raw)
+    structure = without_strings(raw)
     if structure.count(b"[") + structure.count(b"{") > MAX_CONTAINERS:
         raise invalid_body(f"The body holds more than {MAX_CONTAINERS:,} lists and objects.")
+    if structure.count(b":") > MAX_NAMES:
+        raise invalid_body(f"The body holds more than {MAX_NAMES:,} names.")
     if structure.count(b",") > MAX_COMMAS:
         raise invalid_body(f"The body holds more than {MAX_COMMAS:,} values.")
     return structure
@@ -219,14 +234,38 @@ def _check_depth(structure: bytes) -> None:
 
 def _check_numbers(structure: bytes) -> None:
     """Raise INVALID_REQUEST for an integer beyond 64 bits in valid JSON without its strings."""
-    if structure.translate(_DIGITS_TO_ZEROS).count(_LONG_NUMBER) > MAX_LONG_INTEGERS:
-        raise invalid_body(f"The body holds more than {MAX_LONG_INTEGERS:,} long numbers.")
-    for digits in _LONG_INTEGER.findall(structure):
-        if len(digits) > 20 or not -(2**63) <= int(digits) < 2**63:
+    zeros = structure.translate(_DIGITS_TO_ZEROS) + b" "
+    # A regular expression tries each digit of each number, the short ones, too: it takes twice the time.
+    between = zeros.split(_LONG_NUMBER, MAX_LONG_NUMBERS + 1)
+    if len(between) - 1 > MAX_LONG_NUMBERS:
+        raise invalid_body(f"The body holds more than {MAX_LONG_NUMBERS:,} long numbers.")
+    end = 0
+    for gap in between[:-1]:
+        start = end + len(gap)
+        end = start + len(_LONG_NUMBER)
+        is_large = structure[start:end] > _LARGEST or zeros[end] == _ZERO
+        if is_large and _is_beyond_64_bits(structure, zeros, start, end):
             raise invalid_body("The body holds a whole number beyond 64 bits.")
 
 
-def _without_strings(raw: bytes) -> bytes:
-    """Return valid JSON without the content of its strings."""
+def _is_beyond_64_bits(structure: bytes, zeros: bytes, start: int, end: int) -> bool:
+    """Return whether 19 digits that are large, or go on, begin a whole number beyond 64 bits."""
+    before = structure[start - 1] if start else 0
+    if before in _WITHIN_NUMBER:
+        return False
+    if zeros[end] == _ZERO:
+        following = _AFTER_DIGITS.search(zeros, end)
+        assert following is not None
+        return zeros[following.start()] not in _FRACTION
+    if zeros[end] in _FRACTION:
+        return False
+    if before != _MINUS:
+        return True
+    return structure[start:end] != _SMALLEST and structure[start - 2] not in _EXPONENT
+
+
+def without_strings(raw: bytes) -> bytes:
+    """Return brackets, commas, colons and numbers of valid JSON, with a quote for each string."""
     unescaped = raw.replace(rb"\\", b"").replace(rb"\"", b"") if b"\\" in raw else raw
-    return b'"'.join(unescaped.split(b'"')[::2])
+    # Fewer bytes are faster to split.
+    return b'"'.join(unescaped.translate(None, _NO_STRUCTURE).split(b'"')[::2])

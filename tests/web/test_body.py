@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import random
 
 import orjson
 import pytest
@@ -15,7 +16,8 @@ from coalserver.web.body import (
     MAX_COMMAS,
     MAX_CONTAINERS,
     MAX_DEPTH,
-    MAX_LONG_INTEGERS,
+    MAX_LONG_NUMBERS,
+    MAX_NAMES,
     MAX_STRINGS,
     LargeBodies,
     load_body,
@@ -101,14 +103,15 @@ def test_brackets_beside_long_strings_are_counted_once_per_level():
     [
         (b'"",', MAX_STRINGS, "The body holds more than 65,536 strings and names."),
         (rb'"\\",', MAX_STRINGS, "The body holds more than 65,536 strings and names."),
+        (b'{"a":1,"b":2},', MAX_NAMES // 2, "The body holds more than 32,768 names."),
         (b"1,", MAX_COMMAS, "The body holds more than 131,072 values."),
         (
             b"1234567890123456789,",
-            MAX_LONG_INTEGERS,
-            "The body holds more than 16,384 long numbers.",
+            MAX_LONG_NUMBERS,
+            "The body holds more than 13,107 long numbers.",
         ),
     ],
-    ids=["strings", "escaped", "numbers", "long numbers"],
+    ids=["strings", "escaped", "names", "numbers", "long numbers"],
 )
 def test_values_are_counted(unit: bytes, most: int, error: str):
     values = b"[" + unit * most
@@ -159,6 +162,25 @@ def test_digits_in_strings_are_accepted():
 )
 def test_digits_of_fractions_and_exponents_are_accepted(digits: str):
     assert parse_json(f"[{digits}]".encode()) == [float(digits)]
+
+
+def test_whole_numbers_of_any_form_are_found():
+    rng = random.Random(1)
+    for _ in range(3000):
+        digits = rng.choice((2**63 - 1, 2**63, 2**63 + 1, 9 * 10**18, 10**19 - 1, 10**18, 10**40))
+        whole = rng.choice(("", "-")) + str(digits + rng.choice((0, 0, 1, 10**18)))
+        fraction = rng.choice(("", "", f".{digits}", ".5"))
+        exponent = rng.choice(
+            ("", "", "e1", "E-9223372036854775808", "e+1", "E+00000000000000000000")
+        )
+        number = whole + fraction + exponent
+        text = rng.choice(("[{}]", "{}", '{{"a":{}}}', "[1,\n{} ,2]", "[-1e-2,{},[{}]]"))
+        is_beyond = not fraction + exponent and not -(2**63) <= int(whole) < 2**63
+        raw = text.format(number, number).encode()
+        if is_beyond:
+            assert json_error(raw) == "The body holds a whole number beyond 64 bits.", raw
+        else:
+            assert parse_json(raw) == json.loads(raw), raw
 
 
 def test_integers_beyond_64_bits_are_rejected_beside_strings():

@@ -1,11 +1,12 @@
 """Synced state: a room's state in versions, which its source of truth sets and patches."""
 
-import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.domain.play.game import dump_json
+from coalserver.domain.text import trimmed
 
 #: Limit of the whole state.
 MAX_STATE_BYTES = 256 * 1024
@@ -44,10 +45,11 @@ class SyncedState:
         """Return the whole state at this version: JSON."""
         if not self.patches:
             return self.state
-        state = json.loads(self.state)
+        # Python's own decoder takes 12 ms for the largest list of fractions.
+        state = orjson.loads(self.state)
         for patch in self.patches:
-            state = merge_patch(state, json.loads(patch))
-        return dump_json(state)
+            state = merge_patch(state, orjson.loads(patch))
+        return trimmed(orjson.dumps(state))
 
     def compact(self, now: float) -> "SyncedState":
         """Return the same version as a snapshot without patches."""

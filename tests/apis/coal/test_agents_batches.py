@@ -103,6 +103,13 @@ async def test_too_large_batch_is_413_and_long_line_is_accepted():
         assert await stored_and_new(world, numbered(chat_line("22:13:00", "x" * 90_000))) == (1, 1)
 
 
+async def test_batch_that_consists_of_numbers_is_rejected(test_app: TestApp):
+    world = await make_world(test_app)
+    answer = await send_batch(world, [{"sequence": 1, "line": "x", "x": [0.5] * 80_000}])
+    assert (answer.status, answer.json["errors"]) == (400, "The body holds too many numbers.")
+    assert await stored_and_new(world, numbered("0.5," * 80_000)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("lines", "errors"),
     [
