@@ -34,7 +34,7 @@ async def ignore(ctx: RequestContext) -> web.StreamResponse:
 
 API = make_api(
     Route("POST", "/sample", echo, AnyJson()),
-    Route("POST", "/sample/upload", upload),
+    Route("POST", "/sample/upload", upload, reads_body=True),
     Route("POST", "/sample/ignored", ignore),
 )
 

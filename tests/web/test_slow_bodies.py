@@ -30,7 +30,7 @@ async def ignore(ctx: RequestContext) -> web.StreamResponse:
 
 API = make_api(
     Route("POST", "/sample/json", echo, body=AnyJson()),
-    Route("POST", "/sample/raw", read_raw),
+    Route("POST", "/sample/raw", read_raw, reads_body=True),
     Route("POST", "/sample/ignored", ignore),
     Route("GET", "/sample/get", ignore),
 )

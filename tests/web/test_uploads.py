@@ -20,7 +20,7 @@ async def upload(ctx: RequestContext) -> web.StreamResponse:
     return json_response(len(await read_upload(ctx.request, MAX_UPLOAD_BYTES)))
 
 
-API = make_api(Route("POST", "/sample/upload", upload))
+API = make_api(Route("POST", "/sample/upload", upload, reads_body=True))
 
 
 def part(name: str, content: bytes = b"") -> bytes:
