@@ -32,6 +32,8 @@ from coalserver.core.writer import BatchWriter
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.play.events import LobbyMemberJoined, RoomMemberJoined
+from coalserver.domain.play.lobby import Lobby
+from coalserver.domain.play.room import Room
 from coalserver.domain.play.synced_state import SyncedState
 
 T = TypeVar("T")
@@ -189,6 +191,19 @@ class Core:
         except StopIteration as end:
             result: T = end.value
             return result
+
+    async def prepare_searches(self, max_work: int) -> None:
+        """Read what searches need of lobbies and rooms that are new, for about that many microseconds."""
+        state = self.state
+        for steps in (
+            state.open_lobbies.prepare(state.table(Lobby)),
+            state.running_rooms.prepare(state.table(Room)),
+        ):
+            for work in steps:
+                max_work -= work
+                if max_work <= 0:
+                    return
+                await asyncio.sleep(0)
 
     def committed(self, kind: type[T], id: int) -> T | None:
         """Return a room or synced state as it was at the feed's head, or None."""

@@ -7,9 +7,12 @@ at once.
 
 import json
 import sys
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from itertools import compress, repeat
+from operator import contains
+from typing import Any, Generic, TypeVar, Union
 
 from sortedcontainers import SortedList
 
@@ -26,22 +29,25 @@ _PRESENT = bytes(flags for flags in ALL_FLAGS if not flags & AWAY)
 #: Groups of a chunk, at most; a chunk with fewer than the smaller number is merged with its neighbour.
 CHUNK_SIZE = 256
 SMALL_CHUNK_SIZE = 64
-#: Longer options are parsed when they are searched.
+#: Of longer options the digests are kept in place of the text: they are read when they are prepared, or searched.
 MAX_OPTIONS_BYTES = 1024
 
 #: A place in an order other than by age; the last part is the id.
 Rank = tuple[Any, ...]
 #: What a listing holds of a group: its game, its flags and its rank, if it has one.
 Row = tuple[str, int, Rank | None]
+#: The options of a group as a text, or as the digests of their names and values, in order; None: not read yet.
+Options = Union[str, "array[int]", None]
 
-# They separate the names of a chunk, the options of a group, and the name of an option from its value.
-_NAME_END, _OPTION_END, _OPTION_NAME_END = "\n", "\x1e", "\x1f"
+# They separate the options of a group, and the name of an option from its value.
+_OPTION_END, _OPTION_NAME_END = "\x1e", "\x1f"
 # The work of steps, see `Steps`.
-_CHUNK_WORK, _READ_CHUNK_WORK, _READ_NAMES_WORK = 6, 50, 50
-#: Characters of names that are searched for one unit of work, where they nearly match.
-_CHARACTERS_PER_WORK = 250
+_CHUNK_WORK, _READ_CHUNK_WORK, _NAMES_WORK, _CHARACTER_WORK = 6, 50, 50, 4
+#: Names that are read for one unit of work.
+NAMES_PER_WORK = 4
 #: Bytes of options that are parsed for one unit of work.
-BYTES_PER_WORK = 50
+BYTES_PER_WORK = 25
+_to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def select_flags(*, full: bool | None = None, private: bool | None = None) -> list[int]:
@@ -67,6 +73,7 @@ class OptionFilter:
             f"{_OPTION_END}{name}{_OPTION_NAME_END}{text}{_OPTION_END}"
             for name, text in options.items()
         ]
+        self._digests = [hash(option) for option in options.items()]
         if any(
             part.count(_OPTION_END) > 2 or part.count(_OPTION_NAME_END) > 1 for part in self.parts
         ):
@@ -80,25 +87,47 @@ class OptionFilter:
             for name, text in self._options.items()
         )
 
+    def matches_digests(self, digests: "array[int]") -> bool:
+        """Return whether options match of which `option_digests` returns these."""
+        for digest in self._digests:
+            at = bisect_left(digests, digest)
+            if at == len(digests) or digests[at] != digest:
+                return False
+        return True
+
+
+def option_digests(options: bytes) -> "array[int]":
+    """Return digests of the names and values of options, in order: eight bytes for each, whatever their length."""
+    parsed = json.loads(options)
+    items = parsed.items() if isinstance(parsed, dict) else ()
+    return array("q", sorted(hash((name, _option_text(value))) for name, value in items))
+
 
 class _Chunk:
     """Some groups in the order of their ids, with a column for all that is searched."""
 
-    __slots__ = ("ids", "flags", "options", "names")
+    __slots__ = ("ids", "flags", "options", "names", "read")
 
-    def __init__(self, ids: list[int], flags: bytearray, options: list[str | None]) -> None:
+    def __init__(
+        self,
+        ids: list[int],
+        flags: bytearray,
+        options: list[Options],
+        names: "list[str | None]",
+    ) -> None:
         self.ids = ids
         self.flags = flags
-        #: The options as a text; None where they are parsed when they are searched.
+        #: The options as a text or as digests; None: to be read.
         self.options = options
-        #: The names without case, joined where possible; None: to be read again.
-        self.names: str | list[str] | None = None
+        #: The names without case; None: to be read.
+        self.names = names
+        #: Whether no name is to be read.
+        self.read = False
 
     def split(self, at: int) -> "_Chunk":
         """Remove the groups from a position on, and return them as a chunk."""
-        rest = _Chunk(self.ids[at:], self.flags[at:], self.options[at:])
-        del self.ids[at:], self.flags[at:], self.options[at:]
-        self.names = None
+        rest = _Chunk(self.ids[at:], self.flags[at:], self.options[at:], self.names[at:])
+        del self.ids[at:], self.flags[at:], self.options[at:], self.names[at:]
         return rest
 
     def extend(self, other: "_Chunk") -> None:
@@ -106,27 +135,29 @@ class _Chunk:
         self.ids += other.ids
         self.flags += other.flags
         self.options += other.options
-        self.names = None
+        self.names += other.names
+        self.read = False
 
-    def read_names(self, groups: Mapping[int, Any]) -> None:
-        """Read the names. A name that has the separator makes them a list."""
-        names = [groups[id].name.casefold() for id in self.ids]
-        joined = _NAME_END.join(names)
-        self.names = names if joined.count(_NAME_END) >= len(names) else joined
+    def read_names(self, groups: Mapping[int, Any]) -> int:
+        """Read the names that are not read yet; return their number."""
+        names, count = self.names, 0
+        for row, name in enumerate(names):
+            if name is None:
+                names[row] = groups[self.ids[row]].name.casefold()
+                count += 1
+        self.read = True
+        return count
 
     def find_rows(self, end: int, flags: Collection[int], text: str) -> Sequence[int]:
         """Return the positions below `end` of groups with these flags and a text in their names."""
         rows: Sequence[int] = range(end)
-        names = self.names
         if text:
-            if names is None or (isinstance(names, str) and text not in names):
-                return ()
-            if isinstance(names, str):
-                names = names.split(_NAME_END)
-            rows = [row for row, name in enumerate(names[:end]) if text in name]
-        if len(flags) == len(ALL_FLAGS):
-            return rows
+            # Names have been read.
+            names: Any = self.names
+            rows = list(compress(rows, map(contains, names, repeat(text))))
         column = self.flags
+        if len(flags) == len(ALL_FLAGS) or not column.translate(None, bytes(flags)):
+            return rows
         return [row for row in rows if column[row] in flags]
 
 
@@ -179,6 +210,9 @@ class Listing:
         self._chunks: list[_Chunk] = []
         #: The first id of each chunk.
         self._firsts: list[int] = []
+        #: Groups whose options are to be read, and chunks whose names are.
+        self._unread_options: dict[int, None] = {}
+        self._unread_names: dict[_Chunk, None] = {}
 
     def count(self, flags: Collection[int] = ALL_FLAGS) -> int:
         """Return the number of groups with these flags."""
@@ -235,11 +269,12 @@ class Listing:
                 return found
             chunk = self._chunks[index]
             work = _CHUNK_WORK
-            if text and chunk.names is None:
-                chunk.read_names(groups)
-                work += _READ_NAMES_WORK
-            if text and isinstance(chunk.names, str):
-                work += len(chunk.names) // _CHARACTERS_PER_WORK
+            if text:
+                # A long text may nearly match everywhere.
+                work += _NAMES_WORK + _CHARACTER_WORK * len(text)
+                if not chunk.read:
+                    self._unread_names.pop(chunk, None)
+                    work += chunk.read_names(groups) // NAMES_PER_WORK
             rows = chunk.find_rows(bisect_left(chunk.ids, below), flags, text)
             if rows:
                 work += _READ_CHUNK_WORK
@@ -271,19 +306,47 @@ class Listing:
                         continue
                 found.add_parsed(id, each)
 
+    def prepare(self, groups: Mapping[int, Any]) -> Steps[None]:
+        """Read names and options that are not read yet, so that the next search does not have to."""
+        while self._unread_names:
+            chunk, _ = self._unread_names.popitem()
+            yield 1 + chunk.read_names(groups) // NAMES_PER_WORK
+        while self._unread_options:
+            group = groups[next(iter(self._unread_options))]
+            self._read_options(group)
+            yield len(group.options) // BYTES_PER_WORK
+
+    def _read_options(self, group: Any) -> None:
+        """Keep the digests of a listed group's options."""
+        if group.id in self._unread_options:
+            self._set_options(group.id, option_digests(group.options))
+
+    def _set_options(self, id: int, options: Options) -> None:
+        chunk = self._chunks[bisect_right(self._firsts, id) - 1]
+        chunk.options[bisect_left(chunk.ids, id)] = options
+        if options is None:
+            self._unread_options[id] = None
+        elif self._unread_options:
+            self._unread_options.pop(id, None)
+
     def add(self, id: int, flags: int, options: str | None) -> None:
         """Add a group with the text of its options."""
         self._counts[flags] += 1
+        if options is None:
+            self._unread_options[id] = None
         chunks, firsts = self._chunks, self._firsts
         index = max(0, bisect_right(firsts, id) - 1)
         if not chunks or (len(chunks[index].ids) >= CHUNK_SIZE and id > chunks[index].ids[-1]):
             # A new group has the largest id: the chunks before it stay full.
             index = index + 1 if chunks else 0
-            chunks.insert(index, _Chunk([id], bytearray((flags,)), [options]))
+            chunk = _Chunk([id], bytearray((flags,)), [options], [None])
+            chunks.insert(index, chunk)
             firsts.insert(index, id)
+            self._unread_names[chunk] = None
             return
         if len(chunks[index].ids) >= CHUNK_SIZE:
             following = chunks[index].split(CHUNK_SIZE // 2)
+            self._unread_names[following] = None
             chunks.insert(index + 1, following)
             firsts.insert(index + 1, following.ids[0])
             index += id > following.ids[0]
@@ -292,7 +355,9 @@ class Listing:
         chunk.ids.insert(at, id)
         chunk.flags.insert(at, flags)
         chunk.options.insert(at, options)
-        chunk.names = None
+        chunk.names.insert(at, None)
+        chunk.read = False
+        self._unread_names[chunk] = None
         firsts[index] = chunk.ids[0]
 
     def remove(self, id: int, flags: int) -> None:
@@ -302,9 +367,11 @@ class Listing:
         index = bisect_right(firsts, id) - 1
         chunk = chunks[index]
         at = bisect_left(chunk.ids, id)
-        del chunk.ids[at], chunk.flags[at], chunk.options[at]
-        chunk.names = None
+        del chunk.ids[at], chunk.flags[at], chunk.options[at], chunk.names[at]
+        if self._unread_options:
+            self._unread_options.pop(id, None)
         if not chunk.ids:
+            self._unread_names.pop(chunk, None)
             del chunks[index], firsts[index]
             return
         firsts[index] = chunk.ids[0]
@@ -320,6 +387,8 @@ class Listing:
         if len(chunks[index].ids) + len(chunks[index + 1].ids) > CHUNK_SIZE:
             return False
         chunks[index].extend(chunks[index + 1])
+        self._unread_names.pop(chunks[index + 1], None)
+        self._unread_names[chunks[index]] = None
         del chunks[index + 1], self._firsts[index + 1]
         return True
 
@@ -333,8 +402,10 @@ class Listing:
     def set_texts(self, id: int, options: str | None) -> None:
         """Set the text of a group's options, and read its name again."""
         chunk = self._chunks[bisect_right(self._firsts, id) - 1]
-        chunk.options[bisect_left(chunk.ids, id)] = options
-        chunk.names = None
+        chunk.names[bisect_left(chunk.ids, id)] = None
+        chunk.read = False
+        self._unread_names[chunk] = None
+        self._set_options(id, options)
 
 
 class Listings(Generic[G]):
@@ -352,6 +423,11 @@ class Listings(Generic[G]):
     def of(self, game: str) -> Listing:
         """Return the listing of a game, to be read."""
         return self._games.get(game) or Listing()
+
+    def prepare(self, groups: Mapping[int, G]) -> Steps[None]:
+        """Read what searches need of groups that were added or changed."""
+        for listing in list(self._games.values()):
+            yield from listing.prepare(groups)
 
     def update(self, before: G | None, after: G | None) -> None:
         """Update the listing after a group was created, changed or deleted."""
@@ -457,14 +533,21 @@ def _option_text(value: object) -> str:
     """Return the text of an option's value: a string itself, anything else as JSON."""
     if isinstance(value, str):
         return value
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return repr(value) if type(value) is int else _to_json(value)
 
 
 def _with_options(chunk: _Chunk, rows: Sequence[int], options: OptionFilter) -> list[int]:
     """Return the rows that have the options, and those of which it is not known."""
     column = chunk.options
     if options.parts is None:
-        return [row for row in rows if column[row] is None]
-    for part in options.parts:
-        rows = [row for row in rows if (text := column[row]) is None or part in text]
-    return list(rows)
+        # No text has such a part.
+        found = [row for row in rows if not isinstance(column[row], str)]
+    else:
+        found = list(rows)
+        for part in options.parts:
+            found = [row for row in found if type(text := column[row]) is not str or part in text]
+    return [
+        row
+        for row in found
+        if type(known := column[row]) is not array or options.matches_digests(known)
+    ]

@@ -21,6 +21,8 @@ PRESENCE_INTERVAL = 1.0
 #: Seconds between two checks of presence after which the process counts as interrupted.
 INTERRUPTION_SECONDS = 10.0
 SWEEP_INTERVAL = 60.0
+#: Microseconds in which searches are prepared after a check of presence, about.
+PREPARING_WORK = 20_000
 RETENTION_INTERVAL = 3600.0
 #: An import of old lines that adds no newer one for this long has ended, or waits.
 IMPORT_SECONDS = 300.0
@@ -74,6 +76,7 @@ class Housekeeping:
             self._absence.restart()
             self._expiry.restart()
         await self._absence.run_once(now)
+        await self._core.prepare_searches(PREPARING_WORK)
         if clocks.in_doubt:
             # A wrong time may be corrected again; what is deleted by it is lost.
             return

@@ -1,6 +1,7 @@
 """The engine: results are returned after the write, and repeated requests act once."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -280,3 +281,19 @@ async def test_cancelled_query_in_steps_lets_the_next_one_run(core):
     first.cancel()
     assert await core.query_in_steps(counting, steps=3, work=1, log=log, name="next") == "next"
     assert first.cancelled()
+
+
+async def test_searches_are_prepared_for_a_limited_time(core):
+    listing = core.state.open_lobbies.of
+    for number in range(4):
+        guest, _ = await core.execute(create_guest, name="Ann")
+        options = json.dumps({f"{key}": number for key in range(1000)}).encode()
+        await core.execute(open_lobby, game="free", player_id=guest.id, name="x", options=options)
+    unread = listing("free")._unread_options
+    assert len(unread) == 4
+    await core.prepare_searches(1)
+    assert len(unread) == 4 and not listing("free")._unread_names
+    await core.prepare_searches(1)
+    assert len(unread) == 3
+    await core.prepare_searches(10_000)
+    assert not unread

@@ -1,11 +1,21 @@
 """Listings: columns in chunks, and searches in steps."""
 
+import json
 import random
+import sys
 
 import pytest
 
 from coalserver.core import listings
-from coalserver.core.listings import AWAY, FULL, PRIVATE, Listing, select_flags
+from coalserver.core.listings import (
+    AWAY,
+    FULL,
+    PRIVATE,
+    Listing,
+    OptionFilter,
+    option_digests,
+    select_flags,
+)
 from coalserver.core.steps import MAX_WORK, complete
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.roster import NO_HOST, Roster
@@ -152,9 +162,52 @@ def test_search_holds_the_ids_of_interest_and_counts_all():
     assert len(found.ids) <= 300 + listings.CHUNK_SIZE
 
 
-def test_step_over_long_names_counts_as_more_work():
+def test_step_for_a_long_text_counts_as_more_work():
     listing = Listing()
-    lobbies = fill(listing, range(20_000), "É" * 120)
-    complete(listing.search(lobbies, range(8), "é1"))
-    long = list(listing.search(lobbies, range(8), "é1"))
-    assert 100 < max(long) <= MAX_WORK // 2
+    lobbies = fill(listing, range(20_000), "a" * 120)
+    complete(listing.prepare(lobbies))
+    short = list(listing.search(lobbies, range(8), "ab"))
+    long = list(listing.search(lobbies, range(8), "a" * 70 + "b"))
+    assert 250 + max(short) < max(long) <= MAX_WORK // 2
+
+
+def search_work(listing, lobbies, text="lobby", options=None):
+    return sum(listing.search(lobbies, range(8), text, options))
+
+
+def test_prepared_names_are_not_read_by_a_search():
+    listing = Listing()
+    lobbies = fill(listing, range(5_000))
+    work = sum(listing.prepare(lobbies))
+    assert work >= 5_000 // listings.NAMES_PER_WORK
+    assert sum(listing.prepare(lobbies)) == 0
+    prepared = search_work(listing, lobbies)
+    assert search_work(listing, lobbies) == prepared
+    # A room that opens or closes is read, or removed, by itself.
+    lobbies |= {5_000: make_lobby(5_000)}
+    listing.add(5_000, 0, "")
+    listing.remove(17, 0)
+    assert 0 < sum(listing.prepare(lobbies)) < 10
+    assert search_work(listing, lobbies) <= prepared + 200
+    assert complete(listing.search(lobbies, range(8), "lobby")).count == 5_000
+
+
+def test_prepared_options_are_not_parsed_by_a_search(monkeypatch):
+    values = {f"key {n}": n for n in range(500)} | {"on": True, "x": None, "y": 0.5, "z": [1, "a"]}
+    long = json.dumps(values, separators=(",", ":")).encode()
+    listing, lobbies = Listing(), {id: make_lobby(id, options=long) for id in range(300)}
+    for id in lobbies:
+        listing.add(id, 0, None)
+    listing.remove(100, 0)
+    assert sum(listing.prepare(lobbies)) > 299 * len(long) // listings.BYTES_PER_WORK // 2
+    assert sum(listing.prepare(lobbies)) == 0
+    monkeypatch.setattr(json, "loads", None)
+    wanted = {"key 7": "7", "on": "true", "x": "null", "y": "0.5", "z": '[1,"a"]'}
+    for options, count in ((wanted, 299), ({"key 7": "8"}, 0), ({"7": "key 7"}, 0)):
+        found = complete(listing.search(lobbies, range(8), "", OptionFilter(options)))
+        assert found.count == count
+
+
+def test_digests_take_no_more_memory_than_the_options():
+    options = json.dumps({str(n): 1 for n in range(2_000)}, separators=(",", ":")).encode()
+    assert sys.getsizeof(option_digests(options)) < 1.5 * len(options)
