@@ -1,4 +1,8 @@
-"""Stored events: written with a batch, read by topic, deleted in chunks."""
+"""Stored events: written with a batch, read by topic, deleted in chunks.
+
+Each row of `event_topic` changes a page of its own, so these rows are written later than their entries: many together,
+in the order of the table (docs/decisions/0073).
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -15,32 +19,138 @@ from coalserver.storage.sqlite.schema import transaction
 CHUNK_SIZE = 1000
 
 
+class TopicIndex:
+    """The rows of `event_topic` that are yet to be written: one set gathers while the one before is written.
+
+    The thread of the writer changes it, that of the reader reads it. A process that is killed loses the rows: `open`
+    makes them again, from the id in the table `indexed`.
+    """
+
+    #: Rows from which on a set is written, and how many of them a batch writes: for each row of the batch before, and
+    #: besides.
+    MAX_ROWS, ROWS_PER_ROW, MORE_ROWS = 8192, 2, 16
+    #: Rows that one transaction writes which has nothing else to do.
+    STEP_ROWS = 1024
+
+    def __init__(self) -> None:
+        #: Topic -> ids of entries, ascending: of the gathering set, and of the one that is being written.
+        self._gathering: dict[str, list[int]] = {}
+        self._writing: dict[str, list[int]] = {}
+        #: Rows of the gathering set, and those that the last batch has added to it.
+        self._count = self._added = 0
+        #: The rows of the second set, and how many of them have been written.
+        self._rows: list[tuple[str, int]] = []
+        self._written = 0
+        #: The first ids above the second set, and above both sets.
+        self._gathering_from = self._next_id = 0
+
+    def open(self, db: sqlite3.Connection) -> None:
+        """Write the rows that a killed process has not written: those of the newest entries."""
+        (indexed,) = db.execute("SELECT below FROM indexed").fetchone()
+        with transaction(db):
+            for id, topics_json in db.execute(
+                "SELECT id, topics FROM event WHERE id >= ?", (indexed,)
+            ).fetchall():
+                self._insert(db, [(topic, id) for topic in orjson.loads(topics_json)])
+                indexed = id + 1
+            self._set_indexed(db, indexed)
+        self._next_id = self._gathering_from = indexed
+
+    def missing(self, topic: str) -> list[int]:
+        """Return the ids of entries of a topic of which the rows may be missing in the table.
+
+        To be called before the snapshot that is read: rows that are written meanwhile are in both.
+        """
+        # In this order: the gathering set may become the other one in between.
+        gathering = self._gathering.get(topic, ())
+        return [*self._writing.get(topic, ()), *gathering]
+
+    def take(self) -> list[tuple[str, int]]:
+        """Return the rows that the next batch writes; `insert` and `commit` follow."""
+        if not self._rows and self._count >= self.MAX_ROWS:
+            self._start()
+        if not self._rows:
+            return []
+        count = self._added * self.ROWS_PER_ROW + self.MORE_ROWS
+        return self._rows[self._written : self._written + count]
+
+    def insert(self, db: sqlite3.Connection, rows: list[tuple[str, int]]) -> None:
+        """Write rows that `take` has returned; the caller has a transaction open."""
+        if rows:
+            self._insert(db, rows)
+            if self._written + len(rows) == len(self._rows):
+                self._set_indexed(db, self._gathering_from)
+
+    def commit(self, rows: list[tuple[str, int]], entries: Sequence[Entry]) -> None:
+        """Take over that these rows and these entries have been written."""
+        if rows:
+            self._written += len(rows)
+            if self._written == len(self._rows):
+                self._rows, self._writing, self._written = [], {}, 0
+        gathering, before = self._gathering, self._count
+        for entry in entries:
+            topics = _stored_topics(entry.topics)[0]
+            self._count += len(topics)
+            for topic in topics:
+                ids = gathering.get(topic)
+                if ids is None:
+                    gathering[topic] = [entry.id]
+                else:
+                    ids.append(entry.id)
+        self._added = self._count - before
+        if entries:
+            self._next_id = entries[-1].id + 1
+
+    def write_step(self, db: sqlite3.Connection, last: int) -> bool:
+        """Write some of the rows; return whether rows of entries up to the id `last` may still be missing."""
+        if not self._rows and self._count:
+            self._start()
+        rows = self._rows[self._written : self._written + self.STEP_ROWS]
+        with transaction(db):
+            self.insert(db, rows)
+        self.commit(rows, ())
+        return bool(self._rows) or (self._count > 0 and self._gathering_from <= last)
+
+    def _start(self) -> None:
+        """Begin to write the gathering set."""
+        self._writing, self._gathering, self._count = self._gathering, {}, 0
+        self._gathering_from = self._next_id
+        self._rows = [(topic, id) for topic in sorted(self._writing) for id in self._writing[topic]]
+
+    @staticmethod
+    def _insert(db: sqlite3.Connection, rows: list[tuple[str, int]]) -> None:
+        # An entry can name a topic twice: an action that a member requests of themselves does.
+        db.executemany("INSERT OR IGNORE INTO event_topic VALUES (?, ?)", rows)
+
+    @staticmethod
+    def _set_indexed(db: sqlite3.Connection, below: int) -> None:
+        db.execute("UPDATE indexed SET below = ?", (below,))
+
+
 def insert_entries(
     db: sqlite3.Connection, entries: Sequence[Entry], changes: game_sizes.Changes
 ) -> None:
     """Insert entries and add their sizes to `changes`; the caller has a transaction open."""
-    event_rows, topic_rows = [], []
+    event_rows = []
     for id, at, event, entry_topics in entries:
-        topics, topics_json = _stored_topics(entry_topics)
         name, document = codec.events.dump_named(event)
-        event_rows.append((id, at, name, topics_json, document))
+        event_rows.append((id, at, name, _stored_topics(entry_topics)[1], document))
         game = getattr(event, "game", "")
         if game:
             size_key = (game, id // game_sizes.CHUNK_SIZE)
             changes[size_key] = changes.get(size_key, 0) + (
                 len(document) if document.isascii() else len(document.encode())
             )
-        for topic in topics:
-            topic_rows.append((topic, id))
     db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", event_rows)
-    # An entry can name a topic twice: an action that a member requests of themselves does.
-    db.executemany("INSERT OR IGNORE INTO event_topic VALUES (?, ?)", topic_rows)
 
 
-def after(db: sqlite3.Connection, topics: Sequence[str], id: int, limit: int) -> list[Entry]:
+def after(
+    db: sqlite3.Connection, index: TopicIndex, topics: Sequence[str], id: int, limit: int
+) -> list[Entry]:
     """Return the oldest `limit` entries after an id on any of these topics, ascending, each once."""
+    missing = {each for topic in topics for each in index.missing(topic) if each > id}
     with transaction(db, "DEFERRED"):
-        found: set[int] = set()
+        found = _existing(db, missing)
         for topic in topics:
             rows = db.execute(
                 "SELECT id FROM event_topic WHERE topic = ? AND id > ? ORDER BY id LIMIT ?",
@@ -50,13 +160,27 @@ def after(db: sqlite3.Connection, topics: Sequence[str], id: int, limit: int) ->
         return _with_ids(db, sorted(found)[:limit])
 
 
-def newest(db: sqlite3.Connection, topic: str, limit: int) -> list[Entry]:
+def newest(db: sqlite3.Connection, index: TopicIndex, topic: str, limit: int) -> list[Entry]:
     """Return the newest `limit` entries of a topic, ascending."""
+    missing = {*index.missing(topic)}
     with transaction(db, "DEFERRED"):
+        found = _existing(db, missing)
         rows = db.execute(
             "SELECT id FROM event_topic WHERE topic = ? ORDER BY id DESC LIMIT ?", (topic, limit)
         )
-        return _with_ids(db, [id for (id,) in rows])
+        found.update(id for (id,) in rows)
+        return _with_ids(db, sorted(found, reverse=True)[:limit])
+
+
+def _existing(db: sqlite3.Connection, ids: set[int]) -> set[int]:
+    """Return those of the ids that entries have: others may have been deleted since."""
+    if not ids:
+        return set()
+    rows = db.execute(
+        "SELECT id FROM event WHERE id IN (SELECT value FROM json_each(?))",
+        (orjson.dumps([*ids]).decode(),),
+    )
+    return {id for (id,) in rows}
 
 
 def last_deletable_id(db: sqlite3.Connection, keep: int) -> int:

@@ -134,6 +134,15 @@ MIGRATIONS: Sequence[Migration] = (
     ),
     Migration(5, "Bytes of each game", game_sizes.create),
     Migration(6, "Samples of figures", _statements(samples.CREATE)),
+    Migration(
+        7,
+        "Rows of event_topic that are written later",
+        _statements(
+            # Entries with smaller ids have their rows; the rows of the others may be missing.
+            "CREATE TABLE indexed (below INTEGER NOT NULL)",
+            "INSERT INTO indexed SELECT ifnull(max(id), -1) + 1 FROM event",
+        ),
+    ),
 )
 #: Seconds to wait for the write lock of another program, and between warnings meanwhile.
 LOCK_TIMEOUT_SECONDS, LOCK_WARNING_SECONDS = 60.0, 5.0

@@ -75,12 +75,15 @@ class SqliteStore:
         #: Bytes of each game on disk. Changed in the thread of the writer, after each transaction.
         self._game_bytes: dict[str, int] = {}
         self._sizes = game_sizes.StoredSizes()
+        self._topic_index = history.TopicIndex()
 
     async def open(self) -> StoredState:
         """Open the file, migrate it and return the stored state. Raises StoreUnusable."""
         try:
             self._writer = await _connect(self.path)
             await _run(self._writer, _prepare, self.path)
+            self._topic_index = history.TopicIndex()
+            await _run(self._writer, self._topic_index.open)
             self._reader = await _connect(self.path)
             await _run(self._reader, _offer_compaction, self.path)
             self._game_bytes = await _run(self._reader, game_sizes.load)
@@ -102,7 +105,7 @@ class SqliteStore:
         try:
             # As in `_run`, but without another call per batch.
             await db._execute(  # type: ignore[no-untyped-call]
-                _write, db._conn, batch, self._game_bytes, self._sizes
+                _write, db._conn, batch, self._game_bytes, self._sizes, self._topic_index
             )
         except sqlite3.Error as error:
             raise self._failure(error) from error
@@ -112,6 +115,7 @@ class SqliteStore:
         return await self._call(
             self._reader,
             history.after,
+            self._topic_index,
             names,
             min(after, MAX_INTEGER),
             min(limit, MAX_INTEGER),
@@ -119,11 +123,15 @@ class SqliteStore:
 
     async def newest(self, topic: Topic, limit: int) -> list[Entry]:
         name = history.topic_name(topic)
-        return await self._call(self._reader, history.newest, name, min(limit, MAX_INTEGER))
+        index, max_rows = self._topic_index, min(limit, MAX_INTEGER)
+        return await self._call(self._reader, history.newest, index, name, max_rows)
 
     async def delete_expired_entries(self, before: float, keep: int) -> int:
         writer = self._writer
         last = await self._call(writer, history.last_deletable_id, min(keep, MAX_INTEGER))
+        # Not later: a row without an entry would take the place of one with an entry.
+        while await self._call(writer, self._topic_index.write_step, last):
+            pass
         while await self._call(writer, history.delete_expired_chunk, before, last):
             pass
         oldest = await self._call(writer, history.oldest)
@@ -210,7 +218,17 @@ class SqliteStore:
         finally:
             # Last: closing the writer checkpoints the WAL.
             if writer is not None:
-                await _close(writer)
+                await self._close_writer(writer)
+
+    async def _close_writer(self, writer: aiosqlite.Connection) -> None:
+        try:
+            while await _run(writer, self._topic_index.write_step, MAX_INTEGER):
+                pass
+        except sqlite3.Error as error:
+            # The next start writes these rows.
+            log.debug("%s: %s", self.path, error)
+        finally:
+            await _close(writer)
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:
@@ -348,6 +366,7 @@ def _write(
     batch: Batch,
     game_bytes: dict[str, int],
     stored_sizes: game_sizes.StoredSizes,
+    topic_index: history.TopicIndex,
 ) -> None:
     """Write a batch: one transaction, one statement for each table. Encodes values in this thread.
 
@@ -366,6 +385,7 @@ def _write(
     for counter, count in batch.counters.items():
         counters.append((codec.COUNTER_NAMES.get(counter, counter), count))
     changes, sizes = game_sizes.document_changes(db, stored_sizes, batch, saved)
+    topic_rows = topic_index.take()
     with transaction(db):
         db.executemany(
             "INSERT INTO entity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc",
@@ -374,6 +394,7 @@ def _write(
         if deleted:
             db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", deleted)
         history.insert_entries(db, batch.entries, changes)
+        topic_index.insert(db, topic_rows)
         if batch.lines:
             log_lines.write(db, batch.lines)
             log_lines.continue_chats(db, batch.continued_chats)
@@ -394,6 +415,7 @@ def _write(
             db.executemany(DELETE_SIGN, deleted_players)
         if changes:
             db.executemany(game_sizes.ADD, [(*key, change) for key, change in changes.items()])
+    topic_index.commit(topic_rows, batch.entries)
     stored_sizes.add_written(sizes, deleted, counters)
     for (game, _), change in changes.items():
         game_bytes[game] = game_bytes.get(game, 0) + change
