@@ -4,7 +4,7 @@ Commands take the class of the group, `kind`, and its id. What differs between t
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from coalserver.core import topics
@@ -14,6 +14,7 @@ from coalserver.core.queries.admin import find_active_ban
 from coalserver.core.queries.players import get_player
 from coalserver.core.state import Reader
 from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.construction import replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action
 from coalserver.domain.play.events import (

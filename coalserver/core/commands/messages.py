@@ -1,7 +1,6 @@
 """Message commands: actions, which their targets answer, and updates between members of a room."""
 
 import json
-from dataclasses import replace
 
 from coalserver.core import topics
 from coalserver.core.commands.members import emit_action_finished, touch_room
@@ -10,6 +9,7 @@ from coalserver.core.commands.storage_limits import check_game_storage, check_ro
 from coalserver.core.queries.players import get_player
 from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.construction import replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target, recipients
 from coalserver.domain.play.events import ActionRequested, RoomChat, UpdateSent

@@ -1,7 +1,5 @@
 """Player commands: register players of one game, private keys, logins, data of players and games."""
 
-from dataclasses import replace
-
 from coalserver.core import topics
 from coalserver.core.commands.presence import mark_overdue
 from coalserver.core.commands.storage_limits import check_game_players, check_player_storage
@@ -9,6 +7,7 @@ from coalserver.core.queries.games import get_game
 from coalserver.core.queries.players import get_player
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.events import PlayerLoggedOut, TokenRevoked
+from coalserver.domain.construction import replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import LobbyMemberRenamed, RoomMemberRenamed
 from coalserver.domain.play.game import Game

@@ -1,7 +1,5 @@
 """Room commands: start, open, join, take turns. members.py has leave, kick, password, chat and close."""
 
-from dataclasses import replace
-
 from coalserver.core import topics
 from coalserver.core.commands.lobbies import player_limits
 from coalserver.core.commands.members import (
@@ -19,6 +17,7 @@ from coalserver.core.queries.lobbies import get_lobby
 from coalserver.core.queries.players import get_player
 from coalserver.core.queries.rooms import get_room
 from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.construction import replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import RoomMemberJoined, RoomOpened, TurnTaken
 from coalserver.domain.play.game import dump_json

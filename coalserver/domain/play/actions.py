@@ -1,8 +1,9 @@
 """Actions, the requests that members of a room send each other, and the recipients of messages."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
+from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.roster import Roster
 
@@ -31,6 +32,7 @@ FINISHED_STATUSES = (ActionStatus.COMPLETED, ActionStatus.FAILED)
 FINISHED_ACTION_SECONDS = 3600
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Action:
     """A request of one member to another. Methods return a new Action or raise DomainError."""

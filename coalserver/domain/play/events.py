@@ -5,7 +5,10 @@
 
 from dataclasses import dataclass
 
+from coalserver.domain.construction import quickly_made
 
+
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyOpened:
     """A lobby was created with its host as first member. Has all fields of lists of lobbies."""
@@ -24,6 +27,7 @@ class LobbyOpened:
     requires_approval: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyClosed:
     """A lobby was started or closed. `close_reason` is a CloseReason; `room` is the started room."""
@@ -34,6 +38,7 @@ class LobbyClosed:
     room: int | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyMemberJoined:
     """A player joined a lobby."""
@@ -44,6 +49,7 @@ class LobbyMemberJoined:
     name: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyMemberLeft:
     """A member left a lobby. `reason` is left, kicked, timeout or banned.
@@ -59,6 +65,7 @@ class LobbyMemberLeft:
     by_admin: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyMemberReady:
     """A member of a lobby set their ready flag."""
@@ -70,6 +77,7 @@ class LobbyMemberReady:
     ready: bool
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyMemberRenamed:
     """A member of a lobby has another name."""
@@ -80,6 +88,7 @@ class LobbyMemberRenamed:
     name: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyMemberAway:
     """A member of a lobby is away or (`away` false) present again."""
@@ -91,6 +100,7 @@ class LobbyMemberAway:
     away: bool
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyHostChanged:
     """A lobby has another host, `player`."""
@@ -101,6 +111,7 @@ class LobbyHostChanged:
     name: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyOptionsChanged:
     """The host of a lobby set other options (a JSON object)."""
@@ -110,6 +121,7 @@ class LobbyOptionsChanged:
     options: bytes
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyPasswordChanged:
     """The host of a lobby, `by`, set or removed the password.
@@ -123,6 +135,7 @@ class LobbyPasswordChanged:
     by: int | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class LobbyChat:
     """A member of a lobby sent a chat message."""
@@ -134,6 +147,7 @@ class LobbyChat:
     text: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class JoinRequested:
     """A player requested to join a lobby. `request` is the join request's code."""
@@ -145,6 +159,7 @@ class JoinRequested:
     request: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class JoinRequestAnswered:
     """A join request was approved or rejected, or ended without an answer.
@@ -161,6 +176,7 @@ class JoinRequestAnswered:
     reason: str = ""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RoomOpened:
     """A room was opened; `lobby` is the lobby it was started from."""
@@ -170,6 +186,7 @@ class RoomOpened:
     lobby: int | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RoomClosed:
     """A room was closed. `close_reason` is a CloseReason; `outcome` is the rules' outcome: JSON."""
@@ -180,6 +197,7 @@ class RoomClosed:
     outcome: bytes | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RoomMemberJoined:
     """A player joined a running room."""
@@ -191,6 +209,7 @@ class RoomMemberJoined:
     seat: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RoomMemberLeft:
     """A member left a room. `reason` is left, kicked, timeout or banned.
@@ -207,6 +226,7 @@ class RoomMemberLeft:
     by_admin: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RoomMemberRenamed:
     """A member of a room has another name."""
@@ -217,6 +237,7 @@ class RoomMemberRenamed:
     name: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RoomMemberAway:
     """A member of a room is away or (`away` false) present again."""
@@ -228,6 +249,7 @@ class RoomMemberAway:
     away: bool
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RoomHostChanged:
     """A room has another host, `player`."""
@@ -238,6 +260,7 @@ class RoomHostChanged:
     name: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RoomPasswordChanged:
     """The host of a room, `by`, set or removed the password.
@@ -251,6 +274,7 @@ class RoomPasswordChanged:
     by: int | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class TurnTaken:
     """A member took a turn (any JSON). `state` is the state after it: JSON, None without rules.
@@ -270,6 +294,7 @@ class TurnTaken:
     action_targets: tuple[int, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class RoomChat:
     """A member of a room sent a chat message.
@@ -286,6 +311,7 @@ class RoomChat:
     from_host: bool | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class UpdateSent:
     """A member of a room sent another a message; `data` is any JSON.
@@ -303,6 +329,7 @@ class UpdateSent:
     seat: int | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class SyncedStateChanged:
     """The source of truth changed a room's synced state.
@@ -317,6 +344,7 @@ class SyncedStateChanged:
     patch: bytes | None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class CommandSent:
     """A member of a room sent a command to one or all other members; `data` is any JSON."""
@@ -328,6 +356,7 @@ class CommandSent:
     data: bytes
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class BinarySent:
     """A member of a room sent all others binary data, in base64."""
@@ -338,6 +367,7 @@ class BinarySent:
     data: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ActionRequested:
     """A member of a room requested an action of another. `action` is its code.
@@ -355,6 +385,7 @@ class ActionRequested:
     request: bytes = b"null"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class ActionFinished:
     """An action was completed or failed. `action` is its code, `status` an ActionStatus."""
@@ -367,6 +398,7 @@ class ActionFinished:
     status: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class PlayerBanned:
     """A player was banned from a game, until a time or permanently (None)."""
@@ -377,6 +409,7 @@ class PlayerBanned:
     until: float | None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class PlayerUnbanned:
     """A player was unbanned from a game."""

@@ -1,8 +1,9 @@
 """Join requests: players ask the host of a lobby for admission."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
+from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 
 #: Seconds in which the host can answer a request; then it expires.
@@ -22,6 +23,7 @@ class EndReason(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class JoinRequest:
     """A player's request to join a lobby. Pending -> approved or rejected."""

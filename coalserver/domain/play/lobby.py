@@ -1,8 +1,9 @@
 """Lobbies, where players gather until the host starts a room. Open -> started or closed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
+from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Rules
 from coalserver.domain.play.roster import Roster
@@ -28,6 +29,7 @@ class CloseReason(StrEnum):
     FINISHED = "finished"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Lobby:
     """A lobby with its host. Methods return a new Lobby or raise DomainError.

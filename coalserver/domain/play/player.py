@@ -1,14 +1,16 @@
 """Players, their tokens and their bans."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 
 #: Why a player lost a seat, where it was not their own decision.
 REMOVAL_REASONS = ("kicked", "timeout")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Removal:
     """The removal of a player from a lobby or room, of which `code` is the code."""
@@ -19,6 +21,7 @@ class Removal:
     at: float
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Player:
     """A participant, bound to one game or to none. Methods return a new Player or raise DomainError."""
@@ -81,6 +84,7 @@ class Player:
         return replace(self, data=data, data_version=self.data_version + 1, updated=now)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Token:
     """A bearer token of a player. Only its SHA-256 digest is stored."""
@@ -133,6 +137,7 @@ def ban_expiry(duration: str, now: float) -> float | None:
     return None if seconds is None else now + seconds
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Ban:
     """The exclusion of a player from a game, until a time or permanently (None)."""

@@ -2,9 +2,10 @@
 
 import json
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Rules, call_rule, call_rule_json, dump_json
 from coalserver.domain.play.lobby import CloseReason
@@ -12,6 +13,7 @@ from coalserver.domain.play.roster import Roster
 from coalserver.domain.text import constant_time_equals
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Room:
     """A game in progress. Methods return a new Room or raise DomainError.

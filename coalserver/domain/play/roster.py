@@ -1,9 +1,10 @@
 """Rosters: the members of a lobby or room, their seats, the host and host transfer."""
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter
 
+from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 
 #: `host` of a roster without a host. No player has this id.
@@ -13,6 +14,7 @@ _player_of = attrgetter("player")
 _number_of = attrgetter("number")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Seat:
     """The seat of one member. Its number, from 0, stays the same until the member leaves."""
@@ -28,6 +30,7 @@ class Seat:
     data: bytes = b"null"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Roster:
     """The members with their seats. Methods return a new Roster or raise DomainError."""

@@ -1,10 +1,11 @@
 """Synced state: a room's state in versions, which its source of truth sets and patches."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.text import trimmed
 
@@ -16,6 +17,7 @@ MAX_PATCH_BYTES = 16 * 1024
 SNAPSHOT_INTERVAL = 64
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class SyncedState:
     """A snapshot and the patches since. Methods return a new SyncedState or raise DomainError.
