@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from coalserver.cli import main
 from coalserver.storage.sqlite.store import SqliteStore
+from coalserver.web.connections import ConnectionRunner
 from tests.apis.app import ClientFactory, Server, TestApp, run_test_app
 from tests.processes import CliResult, CommandLine, run_server
 
@@ -39,6 +40,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def park_polls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Serve polls with the setting `park_polls` on and off: a test of feeds must hold either way."""
     monkeypatch.setattr(Server, "park_polls", request.param)
+    return bool(request.param)
+
+
+@pytest.fixture(params=[True, False], ids=["repeats", "ordinary"])
+def repeat_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Answer repeated requests without aiohttp's, and not: a test of requests must hold either way."""
+    monkeypatch.setattr(ConnectionRunner, "repeat_requests", request.param)
     return bool(request.param)
 
 

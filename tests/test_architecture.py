@@ -53,9 +53,9 @@ OUTSIDE = {
 #: Packages without `async def` and asyncio (law L1).
 SYNCHRONOUS = ("domain", "game", "games", "core/commands", "core/queries")
 #: The only modules that may catch every exception. `websocket` logs it and closes the socket with 1011, as it does for
-#: messages that pass through aiohttp's parser, which catches it too.
+#: messages that pass through aiohttp's parser, which catches it too. `task` hands it to the coroutine that it runs.
 CATCH_ALL = {
-    "core/feed.py", "web/endpoint.py", "services/housekeeping.py", "domain/play/game.py",
+    "core/feed.py", "web/endpoint.py", "web/repeats/task.py", "services/housekeeping.py", "domain/play/game.py",
     "web/streaming/websocket.py",
 }  # fmt: skip
 #: Words that mean different things in different documents, as whole names.

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 
 RELEASED_CONNECTIONS = "released connections"
 PARKED_POLLS = "parked polls"
+REPEATED_REQUESTS = "repeated requests"
 HELD_CONNECTIONS = "held connections"
 WEBSOCKETS = "WebSockets"
 
@@ -28,6 +29,11 @@ PRIVATE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     PARKED_POLLS: (
         "_close", "_force_close", "_keepalive_timeout", "_next_keepalive_close_time", "_paused",
         "_process_keepalive", "_request_count", "_upgraded",
+    ),
+    REPEATED_REQUESTS: (
+        "_close", "_drain_helper", "_force_close", "_handler_waiter", "_keepalive", "_keepalive_handle",
+        "_keepalive_timeout", "_logging_enabled", "_loop", "_manager", "_messages", "_next_keepalive_close_time",
+        "_paused", "_process_keepalive", "_request_count", "_request_in_progress", "_task_handler", "_upgraded",
     ),
     # aiohttp's server also asks a connection that ends for its `_task_handler`.
     HELD_CONNECTIONS: ("_manager", "_task_handler", "set_parser"),
@@ -48,7 +54,7 @@ def usable(features: Iterable[str], owner: type | None = None) -> bool:
     if not any(missing.values()):
         return True
     log.warning(
-        "This version of aiohttp lacks %s. Off until then: %s. All feeds are served, but in aiohttp's slower way.",
+        "This version of aiohttp lacks %s. Off until then: %s. Everything is served, but in aiohttp's slower way.",
         ", ".join(dict.fromkeys(name for names in missing.values() for name in names)),
         ", ".join(feature for feature, names in missing.items() if names),
     )

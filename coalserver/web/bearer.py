@@ -9,7 +9,7 @@ from coalserver.web.context import RequestContext
 _SCHEME = "bearer"
 
 
-def find_bearer_token(request: web.Request) -> str:
+def find_bearer_token(request: web.Request | RequestContext) -> str:
     """Return the bearer token of a request, or an empty string where there is none.
 
     The scheme is case-insensitive (RFC 9110, 11.1). No other place than the header is read.
@@ -18,7 +18,7 @@ def find_bearer_token(request: web.Request) -> str:
     return token.strip() if scheme.lower() == _SCHEME else ""
 
 
-def get_bearer_token(request: web.Request) -> str:
+def get_bearer_token(request: web.Request | RequestContext) -> str:
     """Return the bearer token of a request. Raises TOKEN_REQUIRED where there is none."""
     token = find_bearer_token(request)
     if not token:
@@ -37,7 +37,7 @@ def find_ticket_caller(ctx: RequestContext) -> Caller | None:
     `Authorization` takes precedence. Raises INVALID_TOKEN for an unknown, used or expired ticket.
     """
     ticket = ctx.query.get("ticket")
-    if ticket is None or "Authorization" in ctx.request.headers:
+    if ticket is None or "Authorization" in ctx.headers:
         return None
     api_name, caller = ctx.app.tickets.redeem(ticket) or ("", None)
     if api_name != ctx.api.name:

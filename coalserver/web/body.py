@@ -20,6 +20,7 @@ from marshmallow import ValidationError
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.content_encoding import MAX_OVERHEAD
 from coalserver.web.context import AppContext, RequestContext
+from coalserver.web.repeats.requests import SMALL_BODY_BYTES
 from coalserver.web.schemas import MAX_PLAIN_BYTES, AnyJson, BodySchema, Loader
 
 #: Levels of nesting; orjson cannot dump more than 254.
@@ -32,8 +33,6 @@ MAX_NAMES = 32_768
 #: Commas outside of strings, and numbers with 19 digits in a row: as many as the largest state of a session, 256 KiB,
 #: can hold.
 MAX_COMMAS, MAX_LONG_NUMBERS = 131_072, 13_107
-#: Bytes of a body that is below any configured limit.
-SMALL_BODY_BYTES = 1024
 #: Bytes of a body above which its parsing may take more than half a millisecond.
 LARGE_BODY_BYTES = 16 * 1024
 #: Digits from which a number may not fit into 64 bits. A search in a body whose digits are all 0 takes a tenth of the
@@ -62,25 +61,33 @@ async def read_body(
     A body larger than any that the schema accepts is refused before it is parsed.
     Raises INVALID_REQUEST, or aiohttp's 413 and 415 for a body that is too large or of another media type.
     """
-    request = ctx.request
-    content = request.content
+    content = ctx.request.content
     if content.is_eof() and content.total_bytes <= SMALL_BODY_BYTES:
         # Most bodies have arrived with the head.
         raw = content.read_nowait()
     else:
-        raw = await read_bytes(request, schema.max_body_bytes)
+        raw = await read_bytes(ctx.request, schema.max_body_bytes)
+    if len(raw) <= LARGE_BODY_BYTES:
+        return load_raw_body(ctx, raw, schema, media_types), raw
+    async with ctx.app.per_process(LargeBodies).turn(ctx.network):
+        value = _parse_body(ctx, raw, schema, media_types)
+        # Other requests run between the two halves of the work.
+        await asyncio.sleep(0)
+        return load_body(schema, value), raw
+
+
+def load_raw_body(
+    ctx: RequestContext, raw: bytes, schema: BodySchema, media_types: tuple[str, ...]
+) -> dict[str, Any]:
+    """Return the bytes of a body that is not large as the schema loads it. Raises what `read_body` raises."""
+    # An empty body is not worth another call.
+    empty = not raw and not isinstance(schema, AnyJson)
+    value = {} if empty else _parse_body(ctx, raw, schema, media_types)
     try:
-        if len(raw) > LARGE_BODY_BYTES:
-            async with ctx.app.per_process(LargeBodies).turn(ctx.network):
-                value = _parse_body(request, raw, schema, media_types)
-                # Other requests run between the two halves of the work.
-                await asyncio.sleep(0)
-                return schema.load(value), raw
-        # An empty body is not worth another call.
-        empty = not raw and not isinstance(schema, AnyJson)
-        return schema.load({} if empty else _parse_body(request, raw, schema, media_types)), raw
+        loaded: dict[str, Any] = schema.load(value)
     except ValidationError as error:
         raise _invalid_fields(error) from None
+    return loaded
 
 
 class LargeBodies:
@@ -102,6 +109,11 @@ class LargeBodies:
                 yield
             finally:
                 await asyncio.sleep(time.perf_counter() - started)
+
+
+async def read_context(ctx: RequestContext, max_bytes: int = MAX_PLAIN_BYTES) -> bytes:
+    """Return the bytes of a body, decompressed. Raises what `read_bytes` raises."""
+    return await read_bytes(ctx.request, max_bytes) if ctx.received is None else ctx.received
 
 
 async def read_bytes(request: web.Request, max_bytes: int = MAX_PLAIN_BYTES) -> bytes:
@@ -134,15 +146,11 @@ def check_length(request: web.Request, max_bytes: int = MAX_PLAIN_BYTES) -> None
 
 
 def _parse_body(
-    request: web.Request, raw: bytes, schema: BodySchema, media_types: tuple[str, ...]
+    ctx: RequestContext, raw: bytes, schema: BodySchema, media_types: tuple[str, ...]
 ) -> Any:
     if not raw:
         raise invalid_body("The body is missing.")
-    if (
-        media_types
-        and "Content-Type" in request.headers
-        and request.content_type not in media_types
-    ):
+    if media_types and "Content-Type" in ctx.headers and ctx.content_type not in media_types:
         raise web.HTTPUnsupportedMediaType
     value = parse_json(raw)
     # Clients of the routes that accept any media type send `null` for an empty body.

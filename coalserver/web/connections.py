@@ -17,8 +17,15 @@ from aiohttp.web_protocol import RequestHandler
 from coalserver.domain.text import one_line
 from coalserver.observability.limited_log import LimitedLog
 from coalserver.web.addresses import Network, is_in, limited_network, unmapped
-from coalserver.web.aiohttp_internals import RELEASED_CONNECTIONS, missing_members
+from coalserver.web.aiohttp_internals import (
+    RELEASED_CONNECTIONS,
+    REPEATED_REQUESTS,
+    missing_members,
+    usable,
+)
 from coalserver.web.base_path import BASE_PATH, with_base_path_removed
+from coalserver.web.repeats.connection import RepeatingConnection
+from coalserver.web.repeats.requests import REPEATS, Repeats
 from coalserver.web.responses import RawResponse
 
 log = logging.getLogger(__name__)
@@ -55,6 +62,8 @@ class ConnectionServer(web.Server):
     held: Counter[str]
     malformed_log: LimitedLog
     refused_log: LimitedLog
+    #: None: every request is aiohttp's.
+    repeats: Repeats | None = None
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
@@ -78,6 +87,8 @@ class ConnectionRunner(web.AppRunner):
     """An application runner with a limit of connections, which serves an application below its base path."""
 
     server_class: type[ConnectionServer] = ConnectionServer
+    #: Whether repeated requests are answered without aiohttp's requests.
+    repeat_requests = True
 
     def __init__(
         self,
@@ -102,19 +113,21 @@ class ConnectionRunner(web.AppRunner):
         base_path = self.app.get(BASE_PATH, "")
         if base_path and server.request_factory is not None:
             server.request_factory = with_base_path_removed(server.request_factory, base_path)
+        if self.repeat_requests and not self.app.middlewares and usable((REPEATED_REQUESTS,)):
+            server.repeats = self.app.get(REPEATS)
         server.malformed_log = LimitedLog(log, MALFORMED_LOG_SECONDS)
         server.refused_log = LimitedLog(log, REFUSED_LOG_SECONDS)
         return server
 
 
-class Connection(RequestHandler):
+class Connection(RepeatingConnection):
     """A connection that is refused above the limit, and that logs a malformed request in one line.
 
     One that its owner serves for long without aiohttp can release what aiohttp keeps of its last request: see
     `release_when_idle`.
     """
 
-    __slots__ = ("_network", "_finished_count", "_released", "_release_wanted")
+    __slots__ = ("_network", "_released", "_release_wanted")
 
     #: False where this aiohttp lacks a member that it needs: nothing is released then.
     can_release = not missing_members(RELEASED_CONNECTIONS)
@@ -122,7 +135,6 @@ class Connection(RequestHandler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._network = ""
-        self._finished_count = 0
         self._released = self._release_wanted = False
 
     @property
@@ -155,10 +167,13 @@ class Connection(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         done = await super().finish_response(request, resp, start_time)
         # Counted here: aiohttp sets `_waiter` one iteration of the loop after the response.
-        self._finished_count += 1
+        self._request_finished(bool(done[0].keep_alive) and not done[1])
+        return done
+
+    def _request_finished(self, keep_alive: bool) -> None:
+        super()._request_finished(keep_alive)
         if self._release_wanted:
             self._response_finished()
-        return done
 
     def _response_finished(self) -> None:
         """Handle that a response is finished after which the owner serves the connection."""
@@ -190,6 +205,7 @@ class Connection(RequestHandler):
         if self._force_close:
             return
         self._released = False
+        self._missing = 0
         self._messages = deque()
         self._parser = self._new_parser()
         self._task_handler = self._loop.create_task(self.start())

@@ -88,19 +88,61 @@ class AppContext:
 class RequestContext:
     """One request: its route, its caller and, once it is read, its body."""
 
-    __slots__ = ("app", "core", "api", "request", "route", "path", "caller", "body", "raw")
+    #: What authenticators remember of the header lines, by themselves; None: these lines are new.
+    known: dict[Any, Any] | None = None
 
-    def __init__(self, app: AppContext, api: "Api", route: "Route", request: web.Request) -> None:
+    __slots__ = (
+        *("app", "core", "api", "route", "path", "headers", "caller", "body", "raw", "received"),
+        "_request",
+    )
+
+    def __init__(
+        self,
+        app: AppContext,
+        api: "Api",
+        route: "Route",
+        path: Mapping[str, str],
+        headers: Mapping[str, str],
+        request: web.Request | None,
+    ) -> None:
         self.app = app
         self.core = app.core
         self.api = api
         self.route = route
-        self.request = request
-        self.path: Mapping[str, str] = request.match_info
+        self.path = path
+        #: Their names are compared without case.
+        self.headers = headers
+        self._request = request
         self.caller: Caller = ANONYMOUS
         #: The body as the route's schema loaded it, and its bytes.
         self.body: dict[str, Any] = {}
         self.raw = b""
+        #: The body of a repeated request; None: it is read from the request.
+        self.received: bytes | None = None
+
+    @property
+    def request(self) -> web.Request:
+        """aiohttp's request, for what this context has no member."""
+        assert self._request is not None
+        return self._request
+
+    @property
+    def method(self) -> str:
+        return self.request.method
+
+    @property
+    def remote(self) -> str | None:
+        """The address of the peer."""
+        return self.request.remote
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the body; `application/octet-stream` without one."""
+        return self.request.content_type
+
+    @property
+    def query_string(self) -> str:
+        return self.request.query_string
 
     def int_param(self, name: str) -> int:
         """Return a path parameter as an id; -1, which is no entity's id, if it is not a number."""
@@ -123,15 +165,15 @@ class RequestContext:
     @property
     def is_from_proxy(self) -> bool:
         """Whether the request comes from a trusted proxy."""
-        return self._is_trusted(unmapped(self.request.remote or ""))
+        return self._is_trusted(unmapped(self.remote or ""))
 
     @property
     def address(self) -> str:
         """The client's IP address: the peer's, or the one a trusted proxy reports."""
-        peer = unmapped(self.request.remote or "")
+        peer = unmapped(self.remote or "")
         if not self._is_trusted(peer):
             return peer
-        hops = self.request.headers.get("X-Forwarded-For", "").split(",")
+        hops = self.headers.get("X-Forwarded-For", "").split(",")
         for hop in reversed([hop.strip() for hop in hops if hop.strip()]):
             if not self._is_trusted(hop):
                 return unmapped(hop)
@@ -148,8 +190,8 @@ class RequestContext:
         if self.app.base_url:
             return self.app.base_url.rstrip("/")
         scheme = self.request.scheme
-        if self._is_trusted(self.request.remote or ""):
-            forwarded = self.request.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
+        if self._is_trusted(self.remote or ""):
+            forwarded = self.headers.get("X-Forwarded-Proto", "").partition(",")[0].strip()
             scheme = forwarded if forwarded in ("http", "https") else scheme
         host = self.request.host
         return f"{scheme}://{host if _HOST.fullmatch(host) else FALLBACK_HOST}"
@@ -163,7 +205,7 @@ def int_query_param(ctx: RequestContext, name: str, default: int, low: int, high
 
     Raises INVALID_REQUEST if it is no integer or lies outside `low` to `high`.
     """
-    text = ctx.request.query.get(name)
+    text = ctx.query.get(name)
     if text is None:
         return default
     if not _INTEGER.fullmatch(text):

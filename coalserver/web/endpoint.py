@@ -1,7 +1,7 @@
 """Endpoints: authentication, limit of use, body, handler and errors of one request, in this order."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from aiohttp import web
@@ -11,7 +11,7 @@ from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Api, Route, allow_anonymous
 from coalserver.web.base_path import with_base_path_added
-from coalserver.web.body import check_length, read_body
+from coalserver.web.body import check_length, load_raw_body, read_body
 from coalserver.web.content_encoding import ACCEPTED, decode_content
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import AlreadySent, close_after, with_header_lines
@@ -21,61 +21,83 @@ from coalserver.web.streaming.refusals import refuse_websocket, wants_websocket
 log = logging.getLogger(__name__)
 
 
-def endpoint(
-    app: AppContext, api: Api, route: Route
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return the aiohttp handler of one route."""
-    header_lines = b"" if route.private else api.header_lines
-    core, schema, handler = app.core, route.body, route.handler
-    limit, take = route.limit, app.use_limiter.take
-    base_path = app.base_path
-    ignores_body = schema is None and not route.reads_body
-    auth = None if route.auth is allow_anonymous else route.auth
+class Endpoint:
+    """One route with what does not depend on a request."""
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        ctx = RequestContext(app, api, route, request)
+    __slots__ = (
+        "app",
+        "api",
+        "route",
+        "_auth",
+        "_header_lines",
+        "_limit",
+        "_base_path",
+        "_ignores_body",
+    )
+
+    def __init__(self, app: AppContext, api: Api, route: Route) -> None:
+        self.app, self.api, self.route = app, api, route
+        self._auth = None if route.auth is allow_anonymous else route.auth
+        self._header_lines = b"" if route.private else api.header_lines
+        self._limit = route.limit
+        self._base_path = app.base_path
+        self._ignores_body = route.body is None and not route.reads_body
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Handle a request of aiohttp."""
+        ctx = RequestContext(
+            self.app, self.api, self.route, request.match_info, request.headers, request
+        )
         # Most bodies arrive with the head and are complete already.
-        has_body = not request.content.is_eof()
-        if has_body:
-            app.per_process(SlowBodies).watch(request)
+        if not request.content.is_eof():
+            self.app.per_process(SlowBodies).watch(request)
+        return await self.answer(ctx)
+
+    async def answer(self, ctx: RequestContext) -> web.StreamResponse:
+        """Return the response to a request, with all that concerns every response."""
+        core, route, limit = ctx.core, self.route, self._limit
         try:
-            if auth is not None:
-                caller = ctx.caller = auth(ctx)
+            if self._auth is not None:
+                caller = ctx.caller = self._auth(ctx)
                 if caller.player_id and core.record_activity(caller.player_id):
                     await core.execute(mark_back, player_id=caller.player_id)
             # The body of a refused request is neither read nor parsed: that would cost more than the refusal.
             if limit is not None:
-                take(ctx, limit)
-            if "Content-Encoding" in request.headers:
-                decode_content(request)
-            if schema is not None:
-                ctx.body, ctx.raw = await read_body(ctx, schema, route.media)
-            elif ignores_body and (has_body or request.content.total_bytes):
-                check_length(request)
-            response = await handler(ctx)
+                self.app.use_limiter.take(ctx, limit)
+            if "Content-Encoding" in ctx.headers:
+                decode_content(ctx.request)
+            if route.body is not None:
+                if ctx.received is None:
+                    ctx.body, ctx.raw = await read_body(ctx, route.body, route.media)
+                else:
+                    ctx.raw = ctx.received
+                    ctx.body = load_raw_body(ctx, ctx.raw, route.body, route.media)
+            elif self._ignores_body and ctx.received is None:
+                content = ctx.request.content
+                if content.total_bytes or not content.is_eof():
+                    check_length(ctx.request)
+            response = await route.handler(ctx)
         except Exception as error:
             response = await _refusal(ctx, error)
         if core.feed.closed:
             # The server stops: a further request on this connection would be lost.
             close_after(response)
-        if base_path:
-            with_base_path_added(response, base_path)
-        return with_header_lines(response, header_lines) if header_lines else response
-
-    return handle
+        if self._base_path:
+            with_base_path_added(response, self._base_path)
+        return with_header_lines(response, self._header_lines) if self._header_lines else response
 
 
 async def _refusal(ctx: RequestContext, error: Exception) -> web.StreamResponse:
     """Return the answer to a request that has raised an exception."""
     response = _error_response(ctx, error)
-    if wants_websocket(ctx.request) and response.status >= 400:
+    if wants_websocket(ctx) and response.status >= 400:
         response = await refuse_websocket(ctx.request, response, _error_code(ctx, error))
     return response
 
 
 def _error_response(ctx: RequestContext, error: Exception) -> web.StreamResponse:
     """Render an exception in the format of the request's API."""
-    api, request = ctx.api, ctx.request
+    api = ctx.api
     try:
         if isinstance(error, DomainError):
             ctx.app.count_refusal(error)
@@ -90,17 +112,17 @@ def _error_response(ctx: RequestContext, error: Exception) -> web.StreamResponse
     except Exception as render_failure:
         error = render_failure
     if isinstance(error, web.HTTPRequestEntityTooLarge | web.HTTPUnsupportedMediaType):
-        return api.render_http_error(error.status, request)
+        return api.render_http_error(error.status, ctx.request)
     if isinstance(error, BodyTimeout):
-        response = api.render_http_error(408, request)
+        response = api.render_http_error(408, ctx.request)
         close_after(response)
         return response
     if isinstance(error, ConnectionError):
         # The client has disconnected: no response can be sent, and there is no fault to log.
         return AlreadySent(keep_alive=False)
     if not isinstance(error, StoreFailed):
-        log.error("%s %s failed.", request.method, ctx.route.path, exc_info=error)
-    return api.render_http_error(500, request)
+        log.error("%s %s failed.", ctx.method, ctx.route.path, exc_info=error)
+    return api.render_http_error(500, ctx.request)
 
 
 def _error_code(ctx: RequestContext, error: Exception) -> str:

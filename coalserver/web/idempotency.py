@@ -20,7 +20,7 @@ async def execute_idempotent(
     A repeated request returns the ids of the first one. Raises INVALID_REQUEST for a key that is too long or
     unprintable, and IDEMPOTENCY_KEY_REUSED for a key of a different request.
     """
-    key = ctx.request.headers.get(HEADER)
+    key = ctx.headers.get(HEADER)
     if key is None:
         return result_ids(await ctx.core.execute(command, **params))
     check_key(key)

@@ -14,8 +14,9 @@ from aiohttp.web_urldispatcher import AbstractResource, AbstractRoute, UrlMappin
 
 from coalserver.web.api import Api, Route
 from coalserver.web.context import AppContext
-from coalserver.web.endpoint import endpoint
+from coalserver.web.endpoint import Endpoint
 from coalserver.web.expectations import ignore_expectation, send_continue
+from coalserver.web.repeats.requests import REPEATS, Repeats, Target
 from coalserver.web.responses import header_value, with_header_lines
 from coalserver.web.slow_bodies import SlowBodies
 from coalserver.web.streaming.held_connections import can_let_go
@@ -43,6 +44,7 @@ def mount(app: web.Application, app_context: AppContext, apis: Sequence[Api]) ->
     can_be_opened()
     paths = _routes_by_path(apis)
     router = ShapeRouter.replace(app.router)
+    app[REPEATS] = router.repeats = Repeats(app, app_context.base_path)
     for path in sorted(paths, key=_resolution_order):
         router.add_shape(path, _add_path(app, app_context, path, paths[path]))
     prefixes = {prefix: api for api in apis for prefix in api.prefixes}
@@ -91,6 +93,8 @@ class ShapeRouter(web.UrlDispatcher):
     _added: list[tuple[str, web.Resource]]
     #: Number of segments, first and last segment -> resources in aiohttp's order; None: those that fit any last one.
     _shapes: dict[tuple[int, str, str | None], list[web.Resource]]
+    #: Receives the same paths with the endpoints that repeated requests may use.
+    repeats: Repeats
 
     @classmethod
     def replace(cls, router: web.UrlDispatcher) -> "ShapeRouter":
@@ -107,18 +111,21 @@ class ShapeRouter(web.UrlDispatcher):
 
     def freeze(self) -> None:
         super().freeze()
-        groups: dict[tuple[int, str], list[tuple[str | None, web.Resource]]] = {}
+        groups: dict[tuple[int, str], list[tuple[str | None, web.Resource, Target]]] = {}
+        targets: dict[tuple[int, str, str | None], list[Target]] = {}
         # aiohttp begins with the longest fixed beginning; of equal ones the first added is first here, too.
         for path, resource in sorted(self._added, key=_fixed_segments, reverse=True):
             _, first, *rest = segments = path.split("/")
             last = rest[-1] if rest else first
             group = groups.setdefault((len(segments), first), [])
-            group.append((None if last.startswith("{") else last, resource))
+            target = Target.of(path, _repeatable_endpoints(resource))
+            group.append((None if last.startswith("{") else last, resource, target))
         for (size, first), rows in groups.items():
-            for ending in {None, *(last for last, _ in rows)}:
-                self._shapes[size, first, ending] = [
-                    resource for last, resource in rows if last is None or last == ending
-                ]
+            for ending in {None, *(last for last, _, _ in rows)}:
+                fitting = [row for row in rows if row[0] is None or row[0] == ending]
+                self._shapes[size, first, ending] = [resource for _, resource, _ in fitting]
+                targets[size, first, ending] = [target for _, _, target in fitting]
+        self.repeats.set_targets(targets)
 
     async def resolve(self, request: web.Request) -> UrlMappingMatchInfo:
         """Return the route of a request, or what answers it with 404 or 405."""
@@ -196,6 +203,20 @@ def _routes_by_path(apis: Iterable[Api]) -> dict[str, dict[str, ApiRoute]]:
     return paths
 
 
+def _repeatable_endpoints(resource: web.Resource) -> dict[str, tuple[Endpoint, AbstractRoute]]:
+    """Return the endpoints of a path that answer in one piece: those of its methods that change something.
+
+    A GET may wait for events, and the site's pages have cookies.
+    """
+    found: dict[str, tuple[Endpoint, AbstractRoute]] = {}
+    for route in resource:
+        endpoint = getattr(route.handler, "__self__", None)
+        if route.method not in (hdrs.METH_GET, hdrs.METH_HEAD) and isinstance(endpoint, Endpoint):
+            if not endpoint.route.private:
+                found[route.method] = (endpoint, route)
+    return found
+
+
 def _resolution_order(path: str) -> tuple[int, list[bool]]:
     """Return a sort key: of two paths that match a request, the one with fixed segments comes first."""
     segments = path.split("/")
@@ -218,14 +239,16 @@ def _add_path(
     pattern = _NAMED_SEGMENT.sub(r"{\1:[^/]+}", path)
     resource = app.router.add_resource(pattern, name=_free_name(app, owner, route))
     for method, (api, route) in plain.items():
-        handler = endpoint(app_context, api, route)
+        handler: AiohttpHandler = Endpoint(app_context, api, route).handle
         if method == hdrs.METH_GET and hdrs.METH_HEAD not in plain:
             resource.add_route(hdrs.METH_HEAD, handler, expect_handler=send_continue)
         if method == hdrs.METH_GET and upgrade is not None:
-            handler = _dispatch_upgrade(endpoint(app_context, *upgrade), handler)
+            handler = _dispatch_upgrade(Endpoint(app_context, *upgrade).handle, handler)
         resource.add_route(method, handler, expect_handler=send_continue)
     if upgrade is not None and hdrs.METH_GET not in plain:
-        handler = _dispatch_upgrade(endpoint(app_context, *upgrade), _not_found(app_context, owner))
+        handler = _dispatch_upgrade(
+            Endpoint(app_context, *upgrade).handle, _not_found(app_context, owner)
+        )
         resource.add_route(hdrs.METH_GET, handler, expect_handler=ignore_expectation)
     _add_fallback(resource, _method_not_allowed(app_context, owner, plain))
     return resource

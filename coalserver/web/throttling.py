@@ -195,10 +195,8 @@ class UseLimiter:
         buckets = self._buckets.get(kind)
         if buckets is None:
             return
-        request, caller = ctx.request, ctx.caller
-        network = (
-            None if FORWARDED_HEADER in request.headers else self._networks.get(request.remote)
-        )
+        caller = ctx.caller
+        network = None if FORWARDED_HEADER in ctx.headers else self._networks.get(ctx.remote)
         if network is None:
             network = self._find_network(ctx)
         if not network:
@@ -244,14 +242,13 @@ class UseLimiter:
 
     def _find_network(self, ctx: "RequestContext") -> str:
         """Return the client's network, or an empty text for an exempt one."""
-        request = ctx.request
-        forwarded = FORWARDED_HEADER in request.headers
+        forwarded = FORWARDED_HEADER in ctx.headers
         if forwarded and not ctx.is_from_proxy:
-            self._log_proxy(request.remote or "")
+            self._log_proxy(ctx.remote or "")
         address = ctx.address
         network = "" if is_in(address, self._exempt) else ctx.network
         if not forwarded:
-            self._networks[request.remote] = network
+            self._networks[ctx.remote] = network
             if len(self._networks) > MAX_BUCKETS:
                 self._networks.popitem(last=False)
         return network

@@ -138,7 +138,8 @@ def make_context(
 ) -> RequestContext:
     """Return the context of a request from an address."""
     ctx = object.__new__(RequestContext)
-    ctx.request = Request(remote, **headers)  # type: ignore[assignment]
+    ctx._request = Request(remote, **headers)  # type: ignore[assignment]
+    ctx.headers = ctx.request.headers
     ctx.caller = Caller(player_id=player)
     trusted = tuple(map(ip_network, proxies))
     ctx.app = AppContext(None, trusted_proxies=trusted)  # type: ignore[arg-type]

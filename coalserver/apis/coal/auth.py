@@ -38,7 +38,7 @@ def get_tokens(ctx: RequestContext, scope: str) -> TokenPair:
 
     Raises TOKEN_REQUIRED, or INVALID_TOKEN if it is unknown, expired or of another scope.
     """
-    token = get_bearer_token(ctx.request)
+    token = get_bearer_token(ctx)
     return ctx.core.query(
         tokens_by_access_token, token=token, scope=scope, now=ctx.core.expiry_time
     )

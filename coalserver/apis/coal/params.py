@@ -13,7 +13,7 @@ from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, missing
 
 from coalserver.domain.text import one_line
-from coalserver.web.body import invalid_body, load_body, parse_json, read_bytes
+from coalserver.web.body import invalid_body, load_body, parse_json, read_context
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, parse_form_aside
 
@@ -145,7 +145,7 @@ async def read_params(ctx: RequestContext, schema: Schema) -> dict[str, Any]:
     The body takes precedence over the query, and the first of several equal names over the rest.
     """
     data: dict[str, Any] = dict(ctx.query)
-    if ctx.request.method == "POST":
+    if ctx.method == "POST":
         data |= await _read_body(ctx)
     params = {
         name: value
@@ -156,11 +156,10 @@ async def read_params(ctx: RequestContext, schema: Schema) -> dict[str, Any]:
 
 
 async def _read_body(ctx: RequestContext) -> dict[str, Any]:
-    request = ctx.request
-    raw = ctx.raw = await read_bytes(request, ctx.app.body_limit)
+    raw = ctx.raw = await read_context(ctx, ctx.app.body_limit)
     if not raw.strip():
         return {}
-    media = request.content_type if request.headers.get("Content-Type") else ""
+    media = ctx.content_type if ctx.headers.get("Content-Type") else ""
     # The document's samples have no Content-Type, so clients that follow them send none.
     if media == FORM_CONTENT_TYPE or (not media and not raw.lstrip().startswith(b"{")):
         return dict(reversed(await parse_form_aside(raw)))

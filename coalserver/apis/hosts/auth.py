@@ -83,7 +83,7 @@ def raise_limited(ctx: RequestContext, code: ErrorCode) -> NoReturn:
 
 def _get_token(ctx: RequestContext) -> Token:
     """Return the token of the request, valid or expired. Raises TOKEN_REQUIRED or INVALID_TOKEN."""
-    token = find_token(ctx, get_bearer_token(ctx.request))
+    token = find_token(ctx, get_bearer_token(ctx))
     if token is None:
         raise_limited(ctx, ErrorCode.INVALID_TOKEN)
     return token

@@ -139,7 +139,7 @@ def service_name(path: str) -> str:
 
 def _location(error: DomainError, ctx: RequestContext) -> str:
     """Return the part of the request that was invalid: `body`, `query` or `header`."""
-    location: str = error.details.get("where", "query" if ctx.request.method == "GET" else "body")
+    location: str = error.details.get("where", "query" if ctx.method == "GET" else "body")
     return location
 
 

@@ -42,7 +42,7 @@ async def login(ctx: RequestContext) -> web.StreamResponse:
     """
     with ctx.app.failure_limiter.guard(limit_key(ctx), on=LOGIN_FAILURES):
         host = get_host(ctx, ctx.path["host"])
-        secret: str | None = find_bearer_token(ctx.request)
+        secret: str | None = find_bearer_token(ctx)
         token = find_token(ctx, secret or "")
         if not secret or (token is not None and token.player == host.id):
             secret = None

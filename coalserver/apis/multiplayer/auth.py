@@ -27,8 +27,8 @@ def find_credential(ctx: RequestContext, kind: str) -> str:
     """Return a credential from the request, or an empty string."""
     name, headers = CREDENTIAL_SOURCES[kind]
     for header in headers:
-        if ctx.request.headers.get(header):
-            return ctx.request.headers[header].strip()
+        if ctx.headers.get(header):
+            return ctx.headers[header].strip()
     return ctx.query.get(name, "").strip()
 
 

@@ -101,7 +101,7 @@ def _data_param(ctx: RequestContext) -> bytes:
 
 def _expected_version(ctx: RequestContext) -> int | None:
     """Return the version in `If-Match`; None without one, -1, which matches no version, if it is invalid."""
-    if_match = ctx.request.headers.get("If-Match", "").strip()
+    if_match = ctx.headers.get("If-Match", "").strip()
     if if_match in ("", "*"):
         return None
     digits = if_match.removeprefix("W/").strip('"')

@@ -34,7 +34,7 @@ async def execute(
     With an Idempotency-Key the rendered members are stored: they must be plain JSON without secrets.
     Raises IDEMPOTENCY_KEY_REUSED for a key of a different request, and what the command raises.
     """
-    if HEADER not in ctx.request.headers:
+    if HEADER not in ctx.headers:
         return success(ctx, render(await ctx.core.execute(command, **params)))
     key = _idempotency_key(ctx)
     members = await ctx.core.execute_idempotent(key, command, to_ids=render, **params)
@@ -46,7 +46,7 @@ def answering_repeats(handler: Handler) -> Handler:
 
     @wraps(handler)
     def handle(ctx: RequestContext) -> Awaitable[web.StreamResponse]:
-        return _answer(ctx, handler) if HEADER in ctx.request.headers else handler(ctx)
+        return _answer(ctx, handler) if HEADER in ctx.headers else handler(ctx)
 
     return handle
 
@@ -65,7 +65,7 @@ async def _answer(ctx: RequestContext, handler: Handler) -> web.StreamResponse:
 
 def _idempotency_key(ctx: RequestContext) -> IdempotencyKey:
     """Return the key of a request that has one. Raises INVALID_REQUEST for an invalid one."""
-    text = ctx.request.headers[HEADER]
+    text = ctx.headers[HEADER]
     check_key(text)
     caller, request = ctx.caller, ctx.request
     name = caller.player_id or f"game {caller.get_game().tag}"

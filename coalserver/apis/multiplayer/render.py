@@ -52,7 +52,7 @@ def success(ctx: RequestContext, members: JSON) -> web.StreamResponse:
     payload: JSON = {"success": True, **members}
     game = ctx.caller.game
     # Most games are not typed, and most requests have no query.
-    if (game is None or game.typed or ctx.request.query_string) and is_typed(ctx):
+    if (game is None or game.typed or ctx.query_string) and is_typed(ctx):
         payload = typed(payload)
     return json_response(payload)
 
@@ -62,7 +62,7 @@ def is_typed(ctx: RequestContext) -> bool:
     game = ctx.caller.game
     if game is not None and game.typed:
         return True
-    return bool(ctx.request.query_string) and ctx.query.get("format", "").lower() == "json"
+    return bool(ctx.query_string) and ctx.query.get("format", "").lower() == "json"
 
 
 def typed(value: Any, name: str = "") -> Any:

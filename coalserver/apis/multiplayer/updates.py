@@ -165,7 +165,7 @@ def _sender_of(event: UpdateSent | RoomEvent) -> int:
 
 def _sender_filter(ctx: RequestContext, params: dict[str, Any]) -> SenderFilter:
     """Return the requested filter. Without one it is the host, for a GET everybody: older clients know no filter."""
-    default = Target.ALL if ctx.request.method == "GET" else Target.HOST
+    default = Target.ALL if ctx.method == "GET" else Target.HOST
     target = params.get("from_players", default)
     if target != Target.SPECIFIC:
         return SenderFilter(target)

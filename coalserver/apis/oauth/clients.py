@@ -197,12 +197,12 @@ def _authenticate_client(ctx: RequestContext) -> OAuthClient:
     """
     limiter, limit_key = ctx.app.per_process(OAuthLimiter), f"client {ctx.network}"
     limiter.check(limit_key)
-    presented = find_bearer_token(ctx.request)
+    presented = find_bearer_token(ctx)
     client = ctx.core.query(client_by_code, code=ctx.path["client"])
     encrypted = client.registration_token if client is not None else ""
     token = ctx.core.context.cipher.decrypt(encrypted) if encrypted else ""
     if client is None or not token or not constant_time_equals(presented, token):
-        if "Authorization" in ctx.request.headers:
+        if "Authorization" in ctx.headers:
             limiter.record_failure(limit_key)
         raise DomainError(ErrorCode.INVALID_TOKEN)
     return client

@@ -31,7 +31,7 @@ from coalserver.domain.accounts.oauth import DATA_SCOPE
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
 from coalserver.web.bearer import get_bearer_token
-from coalserver.web.body import read_bytes
+from coalserver.web.body import read_context
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, Pairs, parse_form_aside
 from coalserver.web.responses import json_response
@@ -106,7 +106,7 @@ def _limited_failures(ctx: RequestContext) -> Iterator[None]:
 async def _read_request(ctx: RequestContext) -> tuple[Pairs, tuple[str, str] | None]:
     """Return the parameters of the body and the credentials of HTTP Basic. Raises INVALID_REQUEST."""
     pairs = await _read_pairs(ctx)
-    return pairs, read_basic_credentials(ctx.request.headers.get("Authorization", ""))
+    return pairs, read_basic_credentials(ctx.headers.get("Authorization", ""))
 
 
 def _token_request(pairs: Pairs, credentials: tuple[str, str] | None) -> TokenRequest:
@@ -167,10 +167,10 @@ async def _read_pairs(ctx: RequestContext) -> Pairs:
 
     Raises INVALID_REQUEST.
     """
-    raw = await read_bytes(ctx.request)
-    if ctx.request.content_type == FORM_CONTENT_TYPE:
+    raw = await read_context(ctx)
+    if ctx.content_type == FORM_CONTENT_TYPE:
         return await parse_form_aside(raw)
-    if "Content-Type" in ctx.request.headers and ctx.request.content_type != JSON:
+    if "Content-Type" in ctx.headers and ctx.content_type != JSON:
         raise _unreadable_body()
     try:
         value = orjson.loads(raw)
@@ -198,7 +198,7 @@ def authenticate_account(ctx: RequestContext) -> Caller:
 
     Raises TOKEN_REQUIRED, INVALID_TOKEN or ACCOUNT_INACTIVE.
     """
-    token = get_bearer_token(ctx.request)
+    token = get_bearer_token(ctx)
     access = ctx.core.query(
         tokens_by_access_token, token=token, scope=DATA_SCOPE, now=ctx.core.expiry_time
     )

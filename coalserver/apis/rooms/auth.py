@@ -3,18 +3,29 @@
 from coalserver.core.caller import Caller, check_token_valid, is_token_expired
 from coalserver.core.queries.players import token_by_secret
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.play.player import Token
 from coalserver.web.bearer import find_ticket_caller, get_bearer_token
 from coalserver.web.context import RequestContext
 
 
 def player(ctx: RequestContext) -> Caller:
     """Authenticate a player by token. Raises TOKEN_REQUIRED, INVALID_TOKEN or RATE_LIMITED."""
-    token = token_by_secret(ctx.core.state, secret=get_bearer_token(ctx.request))
+    known = ctx.known
+    if known and player in known:
+        # The same bytes have the same token, if there still is one.
+        digest, caller = known[player]
+        token = ctx.core.state.get(Token, caller.token_id)
+        if token is not None and token.digest == digest and not is_token_expired(ctx.core, token):
+            return caller  # type: ignore[no-any-return]
+    token = token_by_secret(ctx.core.state, secret=get_bearer_token(ctx))
     if token is None or is_token_expired(ctx.core, token):
         ctx.app.failure_limiter.record_and_raise(
             f"token {ctx.network}", error=DomainError(ErrorCode.INVALID_TOKEN)
         )
-    return Caller(player_id=token.player, account_id=token.account, token_id=token.id)
+    caller = Caller(player_id=token.player, account_id=token.account, token_id=token.id)
+    if known is not None:
+        known[player] = token.digest, caller
+    return caller
 
 
 def listener(ctx: RequestContext) -> Caller:

@@ -7,6 +7,7 @@ close code 4000 + status with the error code as reason.
 import orjson
 from aiohttp import web
 
+from coalserver.web.context import RequestContext
 from coalserver.web.streaming.websocket import CheckedSocket, WebSocketConnection, frame
 
 #: Added to an HTTP status to form a close code; 4000 to 4999 are for applications (RFC 6455, 7.4.2).
@@ -15,7 +16,7 @@ CLOSE_CODE_OFFSET = 4000
 MAX_MESSAGE_BYTES = 4096
 
 
-def wants_websocket(request: web.Request) -> bool:
+def wants_websocket(request: web.Request | RequestContext) -> bool:
     """Return whether a request is the handshake of a WebSocket."""
     return request.headers.get("Upgrade", "").strip().lower() == "websocket"
 

@@ -9,6 +9,9 @@ from tests.apis.multiplayer.clients import make_sample_game
 from tests.apis.multiplayer.errors import REQUESTS
 from tests.apis.multiplayer.scene import failure, success
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 REGISTER = "game_players.php/register"
 
 

@@ -7,6 +7,9 @@ from coalserver.domain.play.player import Player
 from tests.apis.app import ApiClient
 from tests.apis.multiplayer.scene import failure, make_scene, success
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 CURRENT = "/api/matchmaking.php/current"
 
 

@@ -6,6 +6,9 @@ import pytest
 
 from tests.apis.multiplayer.scene import failure, success
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 PLAYER, GAME = "game_data.php/player", "game_data.php/game"
 
 

@@ -5,6 +5,9 @@ import pytest
 from coalserver.apis.multiplayer import players
 from tests.apis.multiplayer.scene import failure, success
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 
 async def list_players(scene):
     """Return the owner's list of players, by id."""

@@ -3,7 +3,12 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from tests.apis.multiplayer.scene import success
+
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
 
 
 async def run_concurrently(*calls):

@@ -4,6 +4,9 @@ import pytest
 
 from tests.apis.multiplayer.scene import make_scene, success
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 MATCH, ROOM = "matchmaking.php", "game_room.php"
 
 

@@ -10,6 +10,9 @@ import pytest
 from coalserver.domain.play.game import Game
 from tests.apis.multiplayer.scene import success
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 #: As System.Text.Json reads a DateTimeOffset.
 ISO_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 #: Members that hold a client's own JSON or text.

@@ -14,6 +14,9 @@ from coalserver.domain.play.room import Room
 from tests.apis.app import run_test_app
 from tests.apis.multiplayer.scene import make_scene, success
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 #: Filters of a poll, and whether they match updates from the host.
 STREAMS = ("all", "host", "others")
 

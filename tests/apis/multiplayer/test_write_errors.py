@@ -9,6 +9,9 @@ from tests.apis.app import run_test_app
 from tests.apis.multiplayer.errors import REQUESTS, prepare
 from tests.apis.multiplayer.scene import failure, make_scene
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 #: Endpoint -> caller and state before; `away`: the caller is offline, and the request brings them back.
 WRITES = {
     "game_players.php register": ("host", ""),

@@ -4,6 +4,9 @@ import pytest
 
 from tests.apis.app import ApiClient, TestApp, make_session
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 
 @pytest.fixture(params=["room", "session"])
 def kind(request: pytest.FixtureRequest) -> str:

@@ -14,6 +14,9 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from tests.apis import sample_rules
 from tests.apis.app import Answer, ApiClient, TestApp, make_session
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 Case = Callable[[TestApp, ApiClient, ApiClient], Awaitable[Answer]]
 CASES: dict[str, Case] = {}
 

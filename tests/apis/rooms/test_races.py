@@ -8,6 +8,9 @@ import pytest
 from coalserver.core.unit_of_work import Limits
 from tests.apis.app import Answer, ApiClient, TestApp, make_session, run_test_app
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 
 def statuses(answers: list[Answer]) -> dict[str, int]:
     """Count answers by status or error code."""

@@ -9,6 +9,9 @@ from coalserver.domain.play.lobby import Lobby
 from tests.apis.app import ApiClient, TestApp
 from tests.apis.rooms.factories import room_row
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 
 async def user_ids(client: ApiClient, room: str) -> list[int]:
     """Return the ids of the members of a room."""

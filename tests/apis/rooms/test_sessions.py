@@ -6,6 +6,9 @@ import pytest
 
 from tests.apis.app import ApiClient, TestApp, make_session
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 
 async def get_session(client: ApiClient, session: str) -> Any:
     """Return the session as the client sees it."""

@@ -1,7 +1,12 @@
 """Ready checks, starting a session, quick-join and the limit on seats."""
 
+import pytest
+
 from coalserver.core.unit_of_work import Limits
 from tests.apis.app import TestApp, make_session, run_test_app
+
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
 
 
 async def test_members_are_ready_without_ready_check(test_app: TestApp) -> None:

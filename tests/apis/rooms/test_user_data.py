@@ -10,6 +10,9 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from tests.apis import sample_rules
 from tests.apis.app import TestApp
 
+#: Repeated and ordinary requests have the same contract.
+pytestmark = pytest.mark.usefixtures("repeat_requests")
+
 VALUES: list[Any] = [None, True, 0, -1.5, 2**63 - 1, -(2**63), "", "ünï 🎲", [], [1, [2]], {}]
 VALUES += [{"a": {"b": None}}]
 

@@ -1,0 +1,1 @@
+"""Repeated requests: those whose header lines were seen before are answered without aiohttp's request and task."""

@@ -1,0 +1,260 @@
+"""Connections that answer repeated requests themselves.
+
+Such a request is answered between two requests of aiohttp, whose task of the connection, `start`, goes on waiting for
+the next one. What arrives meanwhile is kept until the response is written.
+
+This relies on private members of aiohttp's `RequestHandler`, which `aiohttp_internals` lists.
+"""
+
+import asyncio
+from asyncio import current_task
+from collections.abc import Coroutine, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import hdrs, web
+from aiohttp.http import HttpRequestParser, StreamWriter
+from aiohttp.web_protocol import RequestHandler, _ErrInfo
+from aiohttp.web_urldispatcher import UrlMappingMatchInfo
+
+from coalserver.core.caller import ANONYMOUS
+from coalserver.web.context import RequestContext
+from coalserver.web.repeats.requests import Repeat, Repeats
+from coalserver.web.repeats.task import RequestTask
+from coalserver.web.responses import RawResponse
+
+if TYPE_CHECKING:
+    from coalserver.web.endpoint import Endpoint
+
+#: Bytes that are kept behind a repeated request before reading from its client pauses.
+MAX_BUFFERED_BYTES = 16 * 1024
+#: `_missing` of a connection whose parser may hold a part of a request.
+_UNKNOWN = -1
+_NO_QUERY: Mapping[str, str] = MappingProxyType({})
+
+
+class RepeatContext(RequestContext):
+    """A repeated request. aiohttp's request is made when something asks for it."""
+
+    __slots__ = ("known", "_connection", "_server", "_data", "_head", "_route")
+
+    def __init__(self, connection: "RepeatingConnection", data: bytes, repeat: Repeat) -> None:
+        # As the base class, but without another call.
+        self._head, endpoint, self._route, self.path, self.received = repeat
+        app = self.app = endpoint.app
+        self.core = app.core
+        self.api, self.route = endpoint.api, endpoint.route
+        self.headers = self._head.headers
+        self.known = self._head.known
+        self._request = None
+        self.caller = ANONYMOUS
+        self.body, self.raw = {}, b""
+        self._connection = connection
+        self._server = connection._manager
+        self._data = data
+
+    @property
+    def request(self) -> web.Request:
+        request = self._request
+        if request is None:
+            request = self._request = self._make_request()
+        return request
+
+    def _make_request(self) -> web.Request:
+        connection, server = self._connection, self._server
+        assert server is not None and connection._repeats is not None
+        ((message, payload),) = connection._new_parser().feed_data(self._data)[0]
+        writer = StreamWriter(connection, connection._loop)
+        make: Any = server.request_factory
+        request: web.Request = make(message, payload, connection, writer, connection._task_handler)
+        match = UrlMappingMatchInfo(dict(self.path), self._route)
+        match.add_app(connection._repeats.app)
+        match.freeze()
+        request._match_info = match
+        return request
+
+    @property
+    def method(self) -> str:
+        return self.route.method
+
+    @property
+    def remote(self) -> str | None:
+        peer = self._connection.peername
+        return str(peer[0]) if isinstance(peer, tuple) else peer
+
+    @property
+    def content_type(self) -> str:
+        return self._head.content_type
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return _NO_QUERY
+
+    @property
+    def query_string(self) -> str:
+        return ""
+
+
+class RepeatingConnection(RequestHandler):
+    """A connection that answers a request that repeats a head which was seen before."""
+
+    __slots__ = (
+        "_repeats",
+        "_repeat",
+        "_missing",
+        "_context",
+        "_behind",
+        "_finished_count",
+        "_keeps_alive",
+    )
+
+    def __init__(self, manager: Any, **kwargs: Any) -> None:
+        super().__init__(manager, **kwargs)
+        self._repeats: Repeats | None = getattr(manager, "repeats", None)
+        #: The repeated request in progress.
+        self._repeat: RequestTask | None = None
+        self._context: RepeatContext | None = None
+        #: Bytes of a body that aiohttp's parser waits for: 0 if the next bytes begin a request.
+        self._missing = 0
+        #: Bytes that came behind the repeated request in progress.
+        self._behind = b""
+        #: Finished requests, of all that were begun.
+        self._finished_count = 0
+        #: Whether the last response keeps the connection.
+        self._keeps_alive = True
+
+    def data_received(self, data: bytes) -> None:
+        repeats = self._repeats
+        if repeats is None:
+            return super().data_received(data)
+        if self._context is not None:
+            return self._buffer_behind(data)
+        count = self._request_count
+        if self._missing:
+            if self._missing > 0:
+                self._missing = max(self._missing - len(data), _UNKNOWN)
+            return super().data_received(data)
+        # Not `_waiter`: aiohttp sets it an iteration of the loop after the response.
+        if (
+            count == self._finished_count
+            and self._keeps_alive
+            and not (self._close or self._force_close or self._paused or self._logging_enabled)
+        ):
+            repeat = repeats.find(data)
+            # Another task gives a connection back, for example.
+            if repeat is not None and current_task(self._loop) is None:
+                return self._begin(RepeatContext(self, data, repeat), repeat[1])
+        super().data_received(data)
+        began_one = self._request_count == count + 1
+        self._missing = self._look_at(data, repeats) if began_one else _UNKNOWN
+
+    def _look_at(self, data: bytes, repeats: Repeats) -> int:
+        """Return how many bytes of the request in these bytes are still to come; keep the head of a whole one."""
+        message, payload = self._messages[-1]
+        head_end = data.find(b"\r\n\r\n")
+        if isinstance(message, _ErrInfo) or message.chunked or self._upgraded or head_end < 0:
+            return _UNKNOWN
+        missing = int(message.headers.get(hdrs.CONTENT_LENGTH, 0)) - (len(data) - head_end - 4)
+        if not missing and payload.is_eof() and message.method in repeats.methods:
+            repeats.keep(data, message)
+        return max(missing, _UNKNOWN)
+
+    def _buffer_behind(self, data: bytes) -> None:
+        """Keep requests that arrive before the response: responses have the order of requests."""
+        self._behind += data
+        if len(self._behind) > MAX_BUFFERED_BYTES and self.transport is not None:
+            self.transport.pause_reading()
+
+    def _begin(self, ctx: RepeatContext, endpoint: "Endpoint") -> None:
+        assert self._manager is not None
+        self._manager.requests_count += 1
+        self._request_count += 1
+        self._request_in_progress = True
+        self._context = ctx
+        task = RequestTask(endpoint.answer(ctx), self._loop, self._answered)
+        if self._context is ctx and self._repeat is None:
+            self._repeat = task
+            if self._manager is None:
+                # The connection was lost in the first step.
+                task.cancel()
+
+    def _answered(self, response: Any, error: BaseException | None) -> None:
+        """Write a response; then wait for the next request, as aiohttp does."""
+        keep_alive = False
+        if error is not None:
+            if not isinstance(error, asyncio.CancelledError | ConnectionError):
+                self.log_exception("Unhandled exception", exc_info=error)
+        elif type(response) is RawResponse:
+            try:
+                keep_alive = response.send(self.transport)
+            except ConnectionError:
+                pass
+            self._finished_count += 1
+            self._keeps_alive = keep_alive
+            if self._paused:
+                return self._go_on(self._wait_for_client(keep_alive))
+        elif isinstance(response, bool):
+            keep_alive = response
+        else:
+            return self._go_on(self._write_other(response))
+        self._repeat = self._context = None
+        self._request_in_progress = False
+        if self._handler_waiter is not None and not self._handler_waiter.done():
+            self._handler_waiter.set_result(None)
+        self._keepalive = keep_alive
+        if not keep_alive or self._close or self._force_close:
+            return self.force_close()
+        loop = self._loop
+        self._next_keepalive_close_time = closes_at = loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = loop.call_at(closes_at, self._process_keepalive)
+        if self._behind:
+            behind, self._behind = self._behind, b""
+            if self.transport is not None:
+                self.transport.resume_reading()
+            self.data_received(behind)
+
+    def _go_on(self, coroutine: Coroutine[Any, Any, bool]) -> None:
+        """Run what returns whether the connection stays open."""
+        ctx, self._repeat = self._context, None
+        task = RequestTask(coroutine, self._loop, self._answered)
+        if self._context is ctx:
+            self._repeat = task
+
+    async def _wait_for_client(self, keep_alive: bool) -> bool:
+        await self._drain_helper()
+        return keep_alive
+
+    async def _write_other(self, response: web.StreamResponse) -> bool:
+        """Write a response of aiohttp's own."""
+        assert self._context is not None
+        done, reset = await self.finish_response(self._context.request, response, None)
+        return bool(done.keep_alive) and not reset
+
+    def _request_finished(self, keep_alive: bool) -> None:
+        """Count a request whose response has been written."""
+        self._finished_count += 1
+        self._keeps_alive = keep_alive
+
+    def _process_keepalive(self) -> None:
+        if self._context is not None:
+            # To aiohttp the connection is idle.
+            closes_at = self._loop.time() + self._keepalive_timeout
+            self._next_keepalive_close_time = max(self._next_keepalive_close_time, closes_at)
+        super()._process_keepalive()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        server = self._manager
+        super().connection_lost(exc)
+        self._behind = b""
+        if self._repeat is not None and server is not None and server.handler_cancellation:
+            self._repeat.cancel()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:
+        await super().shutdown(timeout)
+        if self._repeat is not None:
+            self._repeat.cancel()
+
+    def _new_parser(self) -> HttpRequestParser:
+        """Return a parser as aiohttp makes it."""
+        raise NotImplementedError
