@@ -3,7 +3,8 @@
     python -m benchmarks.calls [--checkout DIR] [--json]
 
 A call is a `call` event of `sys.setprofile` for a function of `coalserver/`, in any thread; collections of garbage,
-which come by time, are left out. Counted is the third
+which come by time, are left out. The second number has the functions of aiohttp as well: work that moves from one to
+the other changes only the first. Counted is the third
 and each later request of a connection; the median is printed. A parked long-poll counts from the poll to its answer,
 less what the message that answers it costs without a listener. At fd447df: join 197, long-poll 70, update 151,
 log line 194, agent's token 158.
@@ -21,10 +22,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).parent.parent
@@ -36,17 +37,40 @@ EMAIL, PASSWORD = "ann@example.org", "correct horse"
 
 
 class Counter:
-    """Counts calls of functions in one folder. Another thread reads it."""
+    """Counts calls of functions in one folder, and of aiohttp's. Another thread reads it."""
 
     def __init__(self, folder: Path) -> None:
-        self.calls = 0
+        self.calls = self.aiohttp_calls = 0
         self._folder = f"{folder}{os.sep}"
+        self._aiohttp = f"{os.sep}aiohttp{os.sep}"
         self._left_out = str(folder / "server" / "garbage.py")
 
     def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
         name = frame.f_code.co_filename
-        if event == "call" and name.startswith(self._folder) and name != self._left_out:
-            self.calls += 1
+        if event == "call" and name != self._left_out:
+            if name.startswith(self._folder):
+                self.calls += 1
+            elif self._aiohttp in name:
+                self.aiohttp_calls += 1
+
+    @property
+    def counts(self) -> "Count":
+        return Count(self.calls, self.calls + self.aiohttp_calls)
+
+
+class Count(NamedTuple):
+    """Calls of coalserver's functions, and of those and aiohttp's."""
+
+    own: float
+    all: float
+
+    def minus(self, other: "Count") -> "Count":
+        return Count(self.own - other.own, self.all - other.all)
+
+
+def median(counts: Sequence[Count]) -> Count:
+    """Return the median of each number."""
+    return Count(*map(statistics.median, zip(*counts, strict=True)))
 
 
 class Client:
@@ -84,13 +108,13 @@ class Client:
         self.send(method, path, body, form)
         return self.receive()
 
-    def count(self, *request: Any, **content: Any) -> int:
+    def count(self, *request: Any, **content: Any) -> Count:
         """Return the number of calls that a request makes."""
         time.sleep(SETTLE_SECONDS)
-        before = self._counter.calls
+        before = self._counter.counts
         self.call(*request, **content)
         time.sleep(SETTLE_SECONDS)
-        return self._counter.calls - before
+        return self._counter.counts.minus(before)
 
 
 class Flows:
@@ -117,7 +141,7 @@ class Flows:
         output = subprocess.run(line, cwd=self._checkout, capture_output=True, check=True)
         return json.loads(output.stdout)
 
-    def join(self) -> float:
+    def join(self) -> Count:
         """A guest joins a room of the rooms API."""
         host, guest = self.guest("Ann"), self.guest("Bob")
         counts = []
@@ -126,9 +150,9 @@ class Flows:
             counts.append(guest.count("POST", f"/games/noughts/rooms/{room}/join"))
             guest.call("POST", f"/games/noughts/rooms/{room}/leave")
             host.call("POST", f"/games/noughts/rooms/{room}/leave")
-        return statistics.median(counts[2:])
+        return median(counts[2:])
 
-    def long_poll(self) -> float:
+    def long_poll(self) -> Count:
         """A member polls for events, waits and is answered by a chat message."""
         host, guest = self.guest("Ann"), self.guest("Bob")
         room = host.call("POST", "/games/noughts/rooms", {"name": "A room"})["roomId"]
@@ -139,16 +163,16 @@ class Flows:
         counts = []
         for _ in range(REQUESTS + 2):
             time.sleep(SETTLE_SECONDS)
-            before = self._counter.calls
+            before = self._counter.counts
             guest.send("GET", f"{path}/events?after-event-id={cursor}")
             time.sleep(SETTLE_SECONDS)
             host.call("POST", f"{path}/chat", {"text": "hello"})
             cursor = guest.receive()[-1]["id"]
             time.sleep(SETTLE_SECONDS)
-            counts.append(self._counter.calls - before)
-        return statistics.median(counts[2:]) - statistics.median(alone)
+            counts.append(self._counter.counts.minus(before))
+        return median(counts[2:]).minus(median(alone))
 
-    def update(self) -> float:
+    def update(self) -> Count:
         """A player sends an update to the other one in a room of the multiplayer API."""
         game = self.command("game", "add", "chess", "--min", "1", "--max", "4")
         api = {"X-Api-Token": game["api_token"]}
@@ -165,7 +189,7 @@ class Flows:
         counts = [
             guest.count("POST", "/api/game_room.php/updates", body) for _ in range(REQUESTS + 2)
         ]
-        return statistics.median(counts[2:])
+        return median(counts[2:])
 
     def credentials(self) -> dict[str, str]:
         """Return the token request of a new world's agent."""
@@ -179,7 +203,7 @@ class Flows:
             "grant_type": "authorization_code", "redirect_uri": "/", "scope": "agent",
         }  # fmt: skip
 
-    def agent(self) -> tuple[float, float]:
+    def agent(self) -> tuple[Count, Count]:
         """An agent sends one line of a log; an agent gets a token."""
         form = self.credentials()
         client = self.client()
@@ -194,9 +218,9 @@ class Flows:
             )
             for second in range(REQUESTS + 2)
         ]
-        return statistics.median(lines[2:]), statistics.median(tokens[2:])
+        return median(lines[2:]), median(tokens[2:])
 
-    def measure(self) -> dict[str, float]:
+    def measure(self) -> dict[str, Count]:
         line, token = self.agent()
         return {
             "join": self.join(),
@@ -265,7 +289,7 @@ def main() -> int:
         print(json.dumps(counts))
     else:
         for name, count in counts.items():
-            print(f"{name:<16}{count:5.0f}")
+            print(f"{name:<16}{count[0]:5.0f}{count[1]:5.0f} with aiohttp")
     return 0
 
 
