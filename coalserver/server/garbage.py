@@ -1,12 +1,14 @@
 """Garbage collection without long pauses (docs/decisions/0068).
 
 A collection stops the event loop, for about half a microsecond for each object that it looks at. So young objects are
-looked at often and once, and those that survive wait for a full collection at a quiet time.
+looked at often and once. Those that survive wait for a full collection, which comes at a quiet time, and only where the
+memory has grown since the last one (docs/decisions/0076).
 """
 
 import asyncio
 import gc
 import logging
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -28,9 +30,12 @@ YOUNG_PAUSE = 0.002
 CHECK_SECONDS = 60.0
 #: Share of a processor below which the loop is quiet, from one look to the next.
 QUIET_SHARE = 0.02
-#: Seconds between two full collections at quiet times at least, and at most if there is no quiet time.
-MIN_FULL_SECONDS = 6 * 3600.0
+#: Seconds between two full collections at least: at quiet times, and if there is no quiet time.
+MIN_FULL_SECONDS = 3600.0
 MAX_FULL_SECONDS = 24 * 3600.0
+#: Blocks of memory (`sys.getallocatedblocks`) as a share of those after the last full collection, and more than these,
+#: above which the next one is due: 24,000 listeners take as many.
+GROWN_SHARE, MIN_GROWN_BLOCKS = 1.5, 600_000
 #: Objects frozen since the start, as a share of those of the start, above which a full collection at a quiet time looks
 #: at all of them: with a million players that takes seconds.
 THAW_SHARE = 0.25
@@ -42,15 +47,17 @@ class GarbageCollection:
     """Collects the young objects by number and by time, and all objects since the start at quiet times.
 
     What exists at `start` is not looked at again: entities hold no cycles, and the rest lives as long as the server.
-    `steady` and `busy` return seconds: the time, and the processor time of this thread.
+    `steady` and `busy` return seconds: the time, and the processor time of this thread. `blocks` returns how much
+    memory objects take.
     """
 
     def __init__(
         self,
         steady: Callable[[], float] = time.monotonic,
         busy: Callable[[], float] = time.thread_time,
+        blocks: Callable[[], int] = sys.getallocatedblocks,
     ) -> None:
-        self._steady, self._busy = steady, busy
+        self._steady, self._busy, self._blocks = steady, busy, blocks
         self._collected_at = self._checked_at = steady()
         self._busy_at_check = busy()
         self._began_at = 0.0
@@ -59,6 +66,8 @@ class GarbageCollection:
         #: Objects that the start has frozen, and those that were frozen since.
         self._frozen = self._frozen_since = 0
         self._former_threshold = gc.get_threshold()
+        #: Blocks after the last full collection, or the fewest since.
+        self._least_blocks = 0
 
     def start(self) -> None:
         """Free what the start has left and keep the rest out of the later collections."""
@@ -69,6 +78,7 @@ class GarbageCollection:
         gc.set_threshold(YOUNG_OBJECTS, NEVER, NEVER)
         gc.callbacks.append(self._on_collection)
         self._collected_at = self._steady()
+        self._least_blocks = self._blocks()
 
     def stop(self) -> None:
         """Undo `start`: the next full collection looks at everything."""
@@ -93,7 +103,8 @@ class GarbageCollection:
             share = (busy - self._busy_at_check) / (now - self._checked_at)
             self._checked_at, self._busy_at_check = now, busy
             quiet = share < QUIET_SHARE
-            if now - self._collected_at >= (MIN_FULL_SECONDS if quiet else MAX_FULL_SECONDS):
+            is_time = now - self._collected_at >= (MIN_FULL_SECONDS if quiet else MAX_FULL_SECONDS)
+            if self._has_grown() and is_time:
                 self._collect_fully(thaw=quiet and self._frozen_since > self._frozen * THAW_SHARE)
                 return
         began = time.perf_counter()
@@ -102,6 +113,12 @@ class GarbageCollection:
         self._young_seconds = min(
             max(self._young_seconds * YOUNG_PAUSE / pause, MIN_YOUNG_SECONDS), MAX_YOUNG_SECONDS
         )
+
+    def _has_grown(self) -> bool:
+        """Return whether there is enough more memory in use for cycles to be worth a look."""
+        blocks = self._blocks()
+        least = self._least_blocks = min(self._least_blocks, blocks)
+        return blocks > max(least * GROWN_SHARE, least + MIN_GROWN_BLOCKS)
 
     def _collect_fully(self, *, thaw: bool) -> None:
         began = time.perf_counter()
@@ -112,6 +129,7 @@ class GarbageCollection:
             gc.freeze()
             self._frozen_since = max(gc.get_freeze_count() - self._frozen, 0)
         self._collected_at = self._steady()
+        self._least_blocks = self._blocks()
         seconds = time.perf_counter() - began
         log.info(
             "A full garbage collection took %.0f ms and freed %d objects.", seconds * 1e3, freed

@@ -25,16 +25,23 @@ class Knot:
 
 
 class Machine:
-    """The time and the processor time that the collection reads."""
+    """The time, the processor time and the memory that the collection reads."""
 
     def __init__(self) -> None:
         self.now = self.busy = 0.0
+        #: Blocks of memory; None: more at each look.
+        self.blocks: int | None = None
+        self.looks = 0
 
     def steady(self) -> float:
         return self.now
 
     def processor_time(self) -> float:
         return self.busy
+
+    def allocated(self) -> int:
+        self.looks += 1
+        return 10_000_000 * 2**self.looks if self.blocks is None else self.blocks
 
     def work(self, seconds: float, share: float) -> None:
         self.now += seconds
@@ -48,7 +55,7 @@ def machine() -> Machine:
 
 @pytest.fixture
 def collection(machine: Machine) -> Iterator[GarbageCollection]:
-    collection = GarbageCollection(machine.steady, machine.processor_time)
+    collection = GarbageCollection(machine.steady, machine.processor_time, machine.allocated)
     collection.start()
     # Only the collection under test frees anything.
     gc.disable()
@@ -103,6 +110,29 @@ def test_full_collections_at_quiet_times_are_hours_apart(machine, collection):
     machine.work(CHECK_SECONDS, share=0)
     collection.run_once()
     assert living(references) == 0
+
+
+def test_nothing_is_looked_at_while_the_memory_does_not_grow(machine):
+    machine.blocks = 1_000_000
+    collection = GarbageCollection(machine.steady, machine.processor_time, machine.allocated)
+    collection.start()
+    try:
+        references = leave_old_knots(collection)
+        # What 10,000 listeners take is not enough.
+        for blocks, left in ((1_250_000, 20), (1_600_000, 20), (1_600_001, 0)):
+            machine.blocks = blocks
+            machine.work(10 * MAX_FULL_SECONDS, share=0)
+            collection.run_once()
+            assert living(references) == left
+        # What remains is no reason to look again; after some of it was freed, less is enough.
+        references = leave_old_knots(collection)
+        for blocks, left in ((2_400_000, 20), (500_000, 20), (1_100_000, 20), (1_100_001, 0)):
+            machine.blocks = blocks
+            machine.work(10 * MAX_FULL_SECONDS, share=0)
+            collection.run_once()
+            assert living(references) == left
+    finally:
+        collection.stop()
 
 
 def test_young_cycles_are_freed_at_once(collection):

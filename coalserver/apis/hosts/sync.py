@@ -50,19 +50,25 @@ async def sync(ctx: RequestContext) -> web.StreamResponse:
             fields={"Upgrade": ["Not a WebSocket handshake."]},
             where="header",
         )
-    await socket.prepare(ctx.request)
+    try:
+        await socket.prepare(ctx.request)
+        await _serve(ctx, socket)
+    finally:
+        socket.release()
+    return socket
+
+
+async def _serve(ctx: RequestContext, socket: FeedSocket) -> None:
     connection = SyncConnection(ctx, socket)
     try:
         after = connection.join(await _receive_join(socket))
     except DomainError as error:
         await connection.send_error(error)
-        await close_socket(ctx, socket, WSCloseCode.POLICY_VIOLATION)
-        return socket
+        return await close_socket(ctx, socket, WSCloseCode.POLICY_VIOLATION)
     cursor = await connection.send_accepted(after)
     await run_duplex(
         ctx, socket, connection.subscribe, cursor, connection.handle_message, sync_frame
     )
-    return socket
 
 
 class SyncConnection:

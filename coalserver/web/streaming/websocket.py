@@ -7,15 +7,18 @@ nor a parser. Code that writes to many clients checks `unread` before it writes 
 This relies on private members of aiohttp: on those in `aiohttp_internals`, and on `WebSocketDataQueue`,
 `WebSocketReader` and `websocket_mask`, which are in no public module. `CheckedSocket` and `FeedSocket` also set
 `_reader`, `_writer`, `_parser` and `_ws_protocol`, and read `_req`, `_max_msg_size`, `_decode_text` and `_heartbeat` of
-their instances. They are used in no other module, and setup.cfg pins aiohttp's minor version.
+their instances, and call `_cancel_heartbeat`. They are used in no other module, and setup.cfg pins aiohttp's minor
+version.
 """
 
 import asyncio
 import logging
 import struct
+from collections.abc import Callable
 from email.utils import formatdate
 from functools import cache
 from typing import Any, ClassVar, Protocol, cast
+from weakref import WeakMethod
 
 from aiohttp import HttpVersion11, WebSocketError, WSCloseCode, WSMsgType, web
 from aiohttp._websocket.helpers import websocket_mask
@@ -279,7 +282,7 @@ class CheckedSocket(web.WebSocketResponse):
             queue, self._max_msg_size, compress=False, decode_text=self._decode_text
         )
         self._parser = cast(WebSocketReader, FrameCheck(reader, queue))
-        on_data = None if self._heartbeat is None else self._on_data_received
+        on_data = None if self._heartbeat is None else _weakly(self._on_data_received)
         request.protocol.set_parser(self._parser, on_data)
         request.protocol.keep_alive(False)
 
@@ -290,12 +293,34 @@ class FeedSocket(CheckedSocket):
     def __init__(self, max_message_bytes: int) -> None:
         super().__init__(compress=False, heartbeat=20, max_msg_size=max_message_bytes)
 
+    def release(self) -> None:
+        """Keep nothing alive after the end: no timer, and no error, which refers to where it was raised."""
+        self._cancel_heartbeat()
+        error = self.exception()
+        if error is not None:
+            error.__traceback__ = error.__context__ = None
+
     def _close_transport(self) -> None:
         """Close the connection; abort it if its client has not read everything after CLOSING_SECONDS."""
         transport = None if self._req is None else self._req.transport
         super()._close_transport()
         if transport is not None and transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(CLOSING_SECONDS, _abort_if_unread, transport)
+
+
+def _weakly(method: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that calls a method of an object, which it does not keep.
+
+    aiohttp's connection keeps it after the end.
+    """
+    reference = WeakMethod(method)
+
+    def call() -> None:
+        method = reference()
+        if method is not None:
+            method()
+
+    return call
 
 
 def _abort_if_unread(transport: asyncio.Transport) -> None:
