@@ -39,6 +39,8 @@ from coalserver.domain.play.synced_state import SyncedState
 T = TypeVar("T")
 #: Entries read at once to replay a synced state: as many as there are between two snapshots.
 REPLAY_CHUNK_SIZE = 64
+#: Synced states that are looked at between two pauses.
+SNAPSHOT_CHUNK_SIZE = 500
 SCREENSHOT_PAGE_SIZE = 500
 
 #: Events of players who take a seat, perhaps without a request of their own: a host approved them.
@@ -281,7 +283,11 @@ class Core:
 
     async def delete_expired_entries(self, before: float, keep: int) -> None:
         """Delete entries older than `before` but the newest `keep`, after snapshots of the states they patch."""
-        while await self.execute(snapshot_synced_states, before=before):
+        ids = list(self.state.table(SyncedState))
+        for start in range(0, len(ids), SNAPSHOT_CHUNK_SIZE):
+            some = ids[start : start + SNAPSHOT_CHUNK_SIZE]
+            while await self.execute(snapshot_synced_states, before=before, ids=some):
+                await asyncio.sleep(0)
             await asyncio.sleep(0)
         self.feed.oldest = await self._store.delete_expired_entries(before, keep)
 

@@ -1,13 +1,15 @@
 """Presence: when each player was last active. Kept in memory and written with other changes only."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heappop, heappush
 from sys import maxsize
 from typing import Protocol
 
 #: Seconds between two looks at an away player's seats at least.
 LOOK_SECONDS = 0.5
+#: Players that are resumed between two pauses.
+RESUME_SIZE = 2000
 
 
 class Holder(Protocol):
@@ -206,11 +208,20 @@ class Presence:
         else:
             self.touch(player, now)
 
-    def resume_all(self, now: float) -> None:
-        """Count an interruption of the server or a step of the clock as activity of all watched players."""
-        for player in (*self._present, *self._away):
-            self._last_seen[player] = now
-        self._present = OrderedDict.fromkeys(self._present, now)
+    def resume_all(self, now: float) -> Iterator[None]:
+        """Count an interruption of the server or a step of the clock as activity of all watched players.
+
+        Other requests may run after each piece of RESUME_SIZE players; `expire` may not.
+        """
+        present = self._present
+        for number, player in enumerate([*present, *self._away], 1):
+            if player in present:
+                self._last_seen[player] = present[player] = now
+                present.move_to_end(player)
+            elif player in self._away:
+                self._last_seen[player] = now
+            if number % RESUME_SIZE == 0:
+                yield
 
     def _is_held(self, player: int) -> bool:
         """Return whether a poll of the player is open with any of the holders."""

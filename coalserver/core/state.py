@@ -235,11 +235,12 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     Visitor: Index(
-        ("world", "name", "online"),
+        ("world", "name", "online", "login"),
         lambda visitor: (
             (visitor.world,),
             ((visitor.world, visitor.name),),
             (visitor.world,) if visitor.online else (),
+            ((visitor.world, visitor.last_login, visitor.id),) if visitor.latest_visit else (),
         ),
     ),
     ConsoleCommand: Index(
@@ -263,7 +264,7 @@ INDEXES: Mapping[type, Index] = {
     ),
 }
 #: The indexes that also have their keys in order; see `State.in_order`.
-SORTED_INDEXES = frozenset({(Account, "created"), (Visitor, "name")})
+SORTED_INDEXES = frozenset({(Account, "created"), (Visitor, "name"), (Visitor, "login")})
 _NOTHING: dict[int, None] = {}
 
 
@@ -384,15 +385,24 @@ class State:
         after: tuple[Hashable, ...] | None = None,
         before: tuple[Hashable, ...] | None = None,
         limit: int | None = None,
+        reverse: bool = False,
     ) -> list[T]:
         """Return entities in the order of their keys in a sorted index, which are tuples.
 
-        `after` and `before`, both exclusive, need not be keys.
+        `after` and `before`, both exclusive, need not be keys. `reverse`: from the last one on.
         """
         keys = self._indexes[kind][index]
         assert isinstance(keys, SortedIndex)
-        found = islice(keys.order.irange(after, before, inclusive=(False, False)), limit)
-        return [entity for key in found for entity in self.find(kind, index, key)]
+        some = keys.order.irange(after, before, inclusive=(False, False), reverse=reverse)
+        return [entity for key in islice(some, limit) for entity in self.find(kind, index, key)]
+
+    def count_keys(
+        self, kind: type, index: str, *, after: tuple[Hashable, ...], before: tuple[Hashable, ...]
+    ) -> int:
+        """Return the number of keys of a sorted index between two that are no keys."""
+        keys = self._indexes[kind][index]
+        assert isinstance(keys, SortedIndex)
+        return int(keys.order.bisect_left(before) - keys.order.bisect_left(after))
 
     def set(self, kind: type, id: int, value: Any) -> None:
         """Replace an entity, or remove it with None, and update the indexes."""

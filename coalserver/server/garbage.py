@@ -36,6 +36,8 @@ MAX_FULL_SECONDS = 24 * 3600.0
 #: Blocks of memory (`sys.getallocatedblocks`) as a share of those after the last full collection, and more than these,
 #: above which the next one is due: 24,000 listeners take as many.
 GROWN_SHARE, MIN_GROWN_BLOCKS = 1.5, 600_000
+#: The same, above which it is due at any time: a flood of what leaves cycles, while the server is busy.
+URGENT_SHARE, MIN_URGENT_BLOCKS = 4, 5_000_000
 #: Objects frozen since the start, as a share of those of the start, above which a full collection at a quiet time looks
 #: at all of them: with a million players that takes seconds.
 THAW_SHARE = 0.25
@@ -104,7 +106,11 @@ class GarbageCollection:
             self._checked_at, self._busy_at_check = now, busy
             quiet = share < QUIET_SHARE
             is_time = now - self._collected_at >= (MIN_FULL_SECONDS if quiet else MAX_FULL_SECONDS)
-            if self._has_grown() and is_time:
+            blocks = self._blocks()
+            least = self._least_blocks = min(self._least_blocks, blocks)
+            is_worth_it = blocks > max(least * GROWN_SHARE, least + MIN_GROWN_BLOCKS)
+            is_urgent = blocks > max(least * URGENT_SHARE, least + MIN_URGENT_BLOCKS)
+            if is_urgent or (is_time and is_worth_it):
                 self._collect_fully(thaw=quiet and self._frozen_since > self._frozen * THAW_SHARE)
                 return
         began = time.perf_counter()
@@ -113,12 +119,6 @@ class GarbageCollection:
         self._young_seconds = min(
             max(self._young_seconds * YOUNG_PAUSE / pause, MIN_YOUNG_SECONDS), MAX_YOUNG_SECONDS
         )
-
-    def _has_grown(self) -> bool:
-        """Return whether there is enough more memory in use for cycles to be worth a look."""
-        blocks = self._blocks()
-        least = self._least_blocks = min(self._least_blocks, blocks)
-        return blocks > max(least * GROWN_SHARE, least + MIN_GROWN_BLOCKS)
 
     def _collect_fully(self, *, thaw: bool) -> None:
         began = time.perf_counter()

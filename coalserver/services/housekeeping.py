@@ -21,6 +21,8 @@ PRESENCE_INTERVAL = 1.0
 #: Seconds between two checks of presence after which the process counts as interrupted.
 INTERRUPTION_SECONDS = 10.0
 SWEEP_INTERVAL = 60.0
+#: Worlds that one command changes.
+CHUNK_SIZE = 100
 #: Microseconds in which searches are prepared after a check of presence, about.
 PREPARING_WORK = 20_000
 RETENTION_INTERVAL = 3600.0
@@ -63,7 +65,7 @@ class Housekeeping:
             await asyncio.sleep(PRESENCE_INTERVAL)
             if steady() - before >= INTERRUPTION_SECONDS:
                 # A paused process or virtual machine: no request could arrive meanwhile.
-                self._core.presence.resume_all(steady())
+                await self._resume_all(steady())
             await self.run_once()
 
     async def run_once(self) -> None:
@@ -72,7 +74,7 @@ class Housekeeping:
         now = clocks.steady()
         if clocks.check():
             log.warning("The clock was changed. All players count as present for now.")
-            self._core.presence.resume_all(now)
+            await self._resume_all(now)
             self._absence.restart()
             self._expiry.restart()
         await self._absence.run_once(now)
@@ -93,13 +95,18 @@ class Housekeeping:
             await self._run_logged(self._core.delete_expired_samples)
             await self._run_logged(self._expiry.delete_expired_guests)
 
+    async def _resume_all(self, now: float) -> None:
+        for _ in self._core.presence.resume_all(now):
+            await asyncio.sleep(0)
+
     async def _check_worlds(self) -> None:
         """Note the worlds whose agents are silent, and suspend the visits to them."""
         core = self._core
-        last_lines = await self._last_lines(
-            world.id for world in core.query(silent_worlds, now=core.now)
-        )
-        await self._run_batches(lambda: core.execute(mark_silent_worlds, last_lines=last_lines))
+        last_lines = await self._last_lines(await core.query_in_steps(silent_worlds, now=core.now))
+        ids = list(last_lines)
+        for start in range(0, len(ids), CHUNK_SIZE):
+            some = {id: last_lines[id] for id in ids[start : start + CHUNK_SIZE]}
+            await core.execute(mark_silent_worlds, last_lines=some, ids=list(some))
         quiet = await self._quiet_worlds()
         if quiet:
             await core.execute(suspend_quiet_visits, last_lines=quiet)
@@ -110,8 +117,8 @@ class Housekeeping:
         Old lines come while a history is imported: their times do not tell that it has ended.
         """
         steady = self._core.clocks.steady()
-        worlds = self._core.query(unpinged_worlds, now=self._core.now)
-        newest = await self._last_lines(world.id for world in worlds)
+        worlds = await self._core.query_in_steps(unpinged_worlds, now=self._core.now)
+        newest = await self._last_lines(worlds)
         self._newest_lines = {
             world: known
             if (known := self._newest_lines.get(world)) and known[0] == last_line
@@ -128,11 +135,6 @@ class Housekeeping:
         """Return the times of the newest lines of worlds, without lines of the future."""
         core = self._core
         return {world: await last_line_at(core, world, before=core.now + 1) for world in worlds}
-
-    async def _run_batches(self, batch: Callable[[], Any]) -> None:
-        """Call `batch` until it returns 0; requests are handled between two batches."""
-        while await batch():
-            await asyncio.sleep(0)
 
     async def _run_logged(self, task: Callable[..., Any], *items: Any) -> None:
         try:

@@ -259,6 +259,8 @@ class Connection(RepeatingConnection):
         server = self._manager
         if self._network and isinstance(server, ConnectionServer):
             server.release(self._network)
+        for message, _ in self._messages:
+            _cut_cycle(getattr(message, "exc", None))
         super().connection_lost(exc)
 
     def holds_one_request(self) -> bool:
@@ -285,6 +287,7 @@ class Connection(RepeatingConnection):
         """Return the 400 for a malformed request; log it in one line, at most once a second for each kind."""
         if status != HTTPStatus.BAD_REQUEST or not isinstance(exc, HttpProcessingError):
             return super().handle_error(request, status, exc, message)
+        _cut_cycle(exc)
         if not (self._request_count == 1 and isinstance(exc, BadHttpMethod)):
             self._log_malformed(exc)
         if request.writer.output_size > 0:
@@ -307,3 +310,9 @@ class Connection(RepeatingConnection):
             server.malformed_log.log(
                 kind, "A request from %s is malformed: %s: %s", address, kind, text
             )
+
+
+def _cut_cycle(error: BaseException | None) -> None:
+    """Cut the cycle of an error with the frame in which aiohttp has raised it, which keeps it."""
+    if error is not None:
+        error.__traceback__ = error.__context__ = None

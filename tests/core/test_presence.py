@@ -1,6 +1,6 @@
 """Presence: last activity, silence, and players held online by open requests."""
 
-from coalserver.core.presence import Presence
+from coalserver.core.presence import RESUME_SIZE, Presence
 
 TIMEOUT = 30.0
 
@@ -230,3 +230,20 @@ def test_leaving_player_is_away_although_a_poll_is_open():
     presence.leave(1)
     assert not presence.online(1, 100.0, TIMEOUT)
     assert [poll.absences for poll in polls] == [1, 1]
+
+
+def test_all_are_resumed_in_pieces_between_which_others_act():
+    presence = Presence()
+    for player in range(3 * RESUME_SIZE):
+        presence.touch(player, 100.0)
+    presence.leave(5)
+    pieces = presence.resume_all(500.0)
+    next(pieces)
+    # One of the first piece is active again, one of a later piece leaves.
+    presence.touch(7, 501.0)
+    presence.leave(3 * RESUME_SIZE - 3)
+    assert len(list(pieces)) == 2
+    assert not presence.expire(574.0, 75.0)
+    assert presence.last_seen_at(1) == presence.last_seen_at(5) == 500.0
+    assert presence.last_seen_at(7) == 501.0
+    assert len(presence.expire(576.5, 75.0)) == 3 * RESUME_SIZE - 2

@@ -29,9 +29,8 @@ class Machine:
 
     def __init__(self) -> None:
         self.now = self.busy = 0.0
-        #: Blocks of memory; None: more at each look.
-        self.blocks: int | None = None
-        self.looks = 0
+        #: Blocks of memory.
+        self.blocks = 1_000_000
 
     def steady(self) -> float:
         return self.now
@@ -40,8 +39,7 @@ class Machine:
         return self.busy
 
     def allocated(self) -> int:
-        self.looks += 1
-        return 10_000_000 * 2**self.looks if self.blocks is None else self.blocks
+        return self.blocks
 
     def work(self, seconds: float, share: float) -> None:
         self.now += seconds
@@ -54,7 +52,10 @@ def machine() -> Machine:
 
 
 @pytest.fixture
-def collection(machine: Machine) -> Iterator[GarbageCollection]:
+def collection(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[GarbageCollection]:
+    """A collection to which memory seems to have grown at each look."""
+    monkeypatch.setattr(garbage, "GROWN_SHARE", 0)
+    monkeypatch.setattr(garbage, "MIN_GROWN_BLOCKS", -1)
     collection = GarbageCollection(machine.steady, machine.processor_time, machine.allocated)
     collection.start()
     # Only the collection under test frees anything.
@@ -113,7 +114,6 @@ def test_full_collections_at_quiet_times_are_hours_apart(machine, collection):
 
 
 def test_nothing_is_looked_at_while_the_memory_does_not_grow(machine):
-    machine.blocks = 1_000_000
     collection = GarbageCollection(machine.steady, machine.processor_time, machine.allocated)
     collection.start()
     try:
@@ -131,6 +131,27 @@ def test_nothing_is_looked_at_while_the_memory_does_not_grow(machine):
             machine.work(10 * MAX_FULL_SECONDS, share=0)
             collection.run_once()
             assert living(references) == left
+    finally:
+        collection.stop()
+
+
+def test_a_busy_server_looks_at_all_when_its_memory_has_grown_manifold(machine):
+    machine.blocks = 2_000_000
+    collection = GarbageCollection(machine.steady, machine.processor_time, machine.allocated)
+    collection.start()
+    try:
+        references = leave_old_knots(collection)
+        for blocks, left in ((8_000_000, 20), (8_000_001, 0)):
+            machine.blocks = blocks
+            machine.work(CHECK_SECONDS, share=1)
+            collection.run_once()
+            assert living(references) == left
+        # Where it has found nothing, it looks again after another such growth.
+        references = leave_old_knots(collection)
+        machine.blocks = 32_000_000
+        machine.work(CHECK_SECONDS, share=1)
+        collection.run_once()
+        assert living(references) == 20
     finally:
         collection.stop()
 

@@ -1,6 +1,7 @@
 """Connections: their limit, and the log lines of malformed requests."""
 
 import asyncio
+import gc
 import logging
 import sys
 from ipaddress import ip_network
@@ -51,6 +52,34 @@ async def test_malformed_requests_are_one_log_line_of_each_kind(
         assert "\n" not in record.getMessage()
         assert record.exc_info is None
     finally:
+        await runner.cleanup()
+
+
+@RUNNERS
+@pytest.mark.parametrize("waits", [True, False])
+async def test_malformed_requests_leave_no_cycles(
+    runner_class: type[ConnectionRunner], waits: bool
+) -> None:
+    runner = runner_class(web.Application(), access_log=None)
+    port = await start(runner)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            if waits:
+                await send(port, b"GET / HTTP/1.1\r\nHo st: x\r\n\r\n")
+            else:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET / HTTP/1.1\r\nHo st: x\r\n\r\n")
+                writer.transport.abort()
+        await asyncio.sleep(0.1)
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        assert not [one for one in gc.garbage if isinstance(one, RequestHandler)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
         await runner.cleanup()
 
 

@@ -247,7 +247,9 @@ def delete_expired_idempotency_records(uow: UnitOfWork, *, limit: int = 1000) ->
     return len(expired)
 
 
-def mark_silent_worlds(uow: UnitOfWork, *, last_lines: Mapping[int, float] = {}) -> int:
+def mark_silent_worlds(
+    uow: UnitOfWork, *, last_lines: Mapping[int, float] = {}, ids: Iterable[int] | None = None
+) -> int:
     """Update the status of worlds whose agents have been silent; return their number.
 
     Suspends the visits to them, unless lines have come since the last ping. `last_lines` has the time of each
@@ -255,8 +257,8 @@ def mark_silent_worlds(uow: UnitOfWork, *, last_lines: Mapping[int, float] = {})
     """
     silent = (
         (world, after)
-        for world in uow.state.find(World, "active", "")
-        if (after := world.after_silence(uow.now)) != world
+        for world in _candidates(uow, World, ids)
+        if world.active and (after := world.after_silence(uow.now)) is not world
     )
     chunk = list(islice(silent, CHUNK_SIZE))
     for world, after in chunk:

@@ -1,5 +1,6 @@
 """Synced state commands: a room's source of truth changes its state, members send commands and binary data."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 
@@ -87,15 +88,17 @@ def send_binary(uow: UnitOfWork, *, room_id: int, sender: int, data: str) -> Ent
     return uow.emit(BinarySent(room.game, room.id, sender, data), topics.commands(room.id))
 
 
-def snapshot_synced_states(uow: UnitOfWork, *, before: float) -> int:
+def snapshot_synced_states(uow: UnitOfWork, *, before: float, ids: Iterable[int]) -> int:
     """Make snapshots of states whose patches are in entries about to be deleted; return their number.
 
-    Handles a bounded number, and stops at CHUNK_BYTES.
+    Looks at these ids only. Handles a bounded number, and stops at CHUNK_BYTES.
     """
     old = (
         synced_state
-        for synced_state in uow.state.all(SyncedState)
-        if synced_state.patches and synced_state.snapshot_at < before
+        for id in ids
+        if (synced_state := uow.get(SyncedState, id)) is not None
+        and synced_state.patches
+        and synced_state.snapshot_at < before
     )
     number = size = 0
     for synced_state in islice(old, CHUNK_SIZE):

@@ -1,6 +1,7 @@
 """Queries about worlds and the visitors in them. Stored history is read through ports.History."""
 
 from coalserver.core.state import Reader, State
+from coalserver.core.steps import Steps
 from coalserver.domain.accounts.oauth import OAuthClient, TokenPair
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.visitor import (
@@ -80,20 +81,43 @@ def visitors_of_world(
     return state.in_order(Visitor, "name", after=start, before=(world + 1,), limit=limit)
 
 
-def silent_worlds(reader: Reader, *, now: float) -> list[World]:
-    """Return the worlds that are unknown for the silence of their agents, and do not say so yet."""
-    return [
-        world for world in reader.find(World, "active", "") if world.after_silence(now) != world
-    ]
+def latest_visitors(
+    state: State, *, world: int, before: tuple[float, int] | None = None, limit: int
+) -> tuple[list[Visitor], int]:
+    """Return visitors of a world of whom a login is known, the latest login first, and the number of all of them.
+
+    `before`, login and id of the last visitor of the previous page, starts the next one.
+    """
+    start, end = (world,), (world + 1,)
+    page_end = end if before is None else (world, *before)
+    found = state.in_order(
+        Visitor, "login", after=start, before=page_end, limit=limit, reverse=True
+    )
+    return found, state.count_keys(Visitor, "login", after=start, before=end)
 
 
-def unpinged_worlds(reader: Reader, *, now: float) -> list[World]:
-    """Return the worlds with visitors of which no ping shows that they run: only lines can."""
-    return [
-        world
-        for world in reader.find(World, "active", "")
-        if not world.is_pinged(now) and reader.find(Visitor, "online", world.id)
-    ]
+def silent_worlds(state: State, *, now: float) -> Steps[list[int]]:
+    """Return the ids of the worlds that are unknown for the silence of their agents, and do not say so yet."""
+    silent: list[int] = []
+    for id in list(state.ids(World, "active", "")):
+        yield 1
+        world = state.get(World, id)
+        if world is not None and world.active and world.after_silence(now) is not world:
+            silent.append(id)
+    return silent
+
+
+def unpinged_worlds(state: State, *, now: float) -> Steps[list[int]]:
+    """Return the ids of the worlds with visitors of which no ping shows that they run: only lines can."""
+    unpinged: list[int] = []
+    for id in list(state.ids(World, "active", "")):
+        yield 1
+        world = state.get(World, id)
+        if world is None or not world.active or world.is_pinged(now):
+            continue
+        if state.ids(Visitor, "online", id):
+            unpinged.append(id)
+    return unpinged
 
 
 def online_visitors(reader: Reader, *, world: int) -> list[Visitor]:

@@ -8,7 +8,11 @@ from aiohttp import web
 
 from coalserver.core.commands.worlds import display_name_in_world, send_chat
 from coalserver.core.engine import IdempotencyKey
-from coalserver.core.queries.worlds import queued_commands, visitors_of_world
+from coalserver.core.queries.worlds import (
+    latest_visitors,
+    queued_commands,
+    visitors_of_world,
+)
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.visitor import ConsoleCommand, say_command
@@ -213,9 +217,12 @@ def speaker_state(
 
 def suggested_players(ctx: RequestContext, world: World) -> list[str]:
     """Return the names of the latest players, newest login first."""
-    visitors = ctx.core.query(visitors_of_world, world=world.id)
-    visitors.sort(key=lambda visitor: visitor.last_login or 0.0, reverse=True)
-    return [visitor.name for visitor in visitors[:MAX_SUGGESTIONS]]
+    latest, count = ctx.core.query(latest_visitors, world=world.id, limit=MAX_SUGGESTIONS)
+    if count < MAX_SUGGESTIONS:
+        # Those of whom no login is known; there are few others to pass over.
+        some = ctx.core.query(visitors_of_world, world=world.id, limit=MAX_SUGGESTIONS + count)
+        latest += [visitor for visitor in some if visitor.last_login is None]
+    return [visitor.name for visitor in latest[:MAX_SUGGESTIONS]]
 
 
 ROUTES = (

@@ -14,7 +14,7 @@ from coalserver.core.ports import (
     VisitQuery,
 )
 from coalserver.core.queries.accounts import find_account_by_username
-from coalserver.core.queries.worlds import get_visitor, visitors_of_world
+from coalserver.core.queries.worlds import get_visitor, latest_visitors
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import World
@@ -57,16 +57,11 @@ EMPTY_TEXTS = {
 @world_member_page
 async def players_page(ctx: RequestContext, world: World, account: Account) -> web.StreamResponse:
     """Render the players of a world, the latest login first."""
-    visitors = [
-        visitor
-        for visitor in ctx.core.query(visitors_of_world, world=world.id)
-        if visitor.last_login is not None
-    ]
-    visitors.sort(key=_login_order, reverse=True)
-    total, after = len(visitors), _start_position(ctx)
-    if after is not None:
-        start = (after.at or 0.0, after.id)
-        visitors = [visitor for visitor in visitors if _login_order(visitor) < start]
+    after = _start_position(ctx)
+    before = None if after is None else (after.at or 0.0, after.id)
+    visitors, total = ctx.core.query(
+        latest_visitors, world=world.id, before=before, limit=PAGE_SIZE + 1
+    )
     page, pagination = paginate_after(
         ctx,
         f"{world_path(world)}/players",
@@ -198,10 +193,6 @@ async def _events_page(
         "pagination": pagination,
     }
     return form_page(ctx, "worlds/events.html", context)
-
-
-def _login_order(visitor: Visitor) -> tuple[float, int]:
-    return visitor.last_login or 0.0, visitor.id
 
 
 def _last_seen(visitor: Visitor) -> float | None:

@@ -233,7 +233,7 @@ async def test_interruption_counts_as_activity_of_everyone(test_app: TestApp) ->
     ann, bob = await test_app.sign_in_guests("Ann", "Bob")
     room = await make_room(ann, bob)
     test_app.clock.advance(10_000)
-    test_app.core.presence.resume_all(test_app.core.clocks.steady())
+    assert not list(test_app.core.presence.resume_all(test_app.core.clocks.steady()))
     await test_app.advance(74)
     assert await away(ann, room) == {"Ann": False, "Bob": False}
 

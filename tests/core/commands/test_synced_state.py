@@ -144,6 +144,7 @@ def test_few_bytes_of_states_become_snapshots_at_once(table):
             uow.save(SyncedState(id, state=state, patches=(b'{"b":1}',)))
 
     table.execute(save)
-    made = [table.execute(snapshot_synced_states, before=table.now) for _ in range(4)]
+    some = {"before": table.now, "ids": range(1, 10)}
+    made = [table.execute(snapshot_synced_states, **some) for _ in range(4)]
     assert made == [2, 2, 1, 0]
     assert table.state.get(SyncedState, 1).state.endswith(b'"b":1}')

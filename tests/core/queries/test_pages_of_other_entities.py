@@ -11,12 +11,13 @@ from coalserver.core.queries.admin import (
     list_audit_entries,
     search_accounts,
 )
-from coalserver.core.queries.worlds import active_worlds, visitors_of_world
+from coalserver.core.queries.worlds import active_worlds, latest_visitors, visitors_of_world
 from coalserver.core.state import State
 from coalserver.core.steps import complete
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction, AuditEntry
 from coalserver.domain.minecraft.visitor import Visitor
+from coalserver.domain.minecraft.visits import MarkKind, PresenceMark
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.play.player import Ban
 
@@ -110,6 +111,35 @@ def test_search_of_accounts_looks_at_some_in_each_step():
     found, total = complete(search_accounts(state, text="ann", limit=2, offset=1))
     assert [account.id for account in found] == [2, 4]
     assert total == 667
+
+
+def test_latest_visitors_are_paged_without_a_look_at_all():
+    rng = random.Random(1)
+    state, visitors = State(), {}
+
+    def arrive(id):
+        at = float(rng.randrange(1, 40))
+        mark = PresenceMark(at, id, MarkKind.LOGGED_IN, at, f"v{id}")
+        visitors[id] = Visitor(id, 1 + id % 2, f"v{id}", 1.0).with_mark(mark)
+        state.set(Visitor, id, visitors[id])
+
+    for id in range(1, 200):
+        arrive(id)
+        if id % 5 == 0:
+            arrive(rng.randrange(1, id))
+        if id % 7 == 0:
+            state.set(Visitor, id, Visitor(id, 1, f"v{id}", 1.0))
+            visitors.pop(id)
+    for world in (1, 2, 3):
+        expected = [one for one in visitors.values() if one.world == world]
+        expected.sort(key=lambda one: (one.last_login, one.id), reverse=True)
+        total = len(expected)
+        rows, before = [], None
+        while page := latest_visitors(state, world=world, before=before, limit=7)[0]:
+            rows += page
+            before = page[-1].last_login, page[-1].id
+        assert rows == expected
+        assert latest_visitors(state, world=world, limit=3) == (expected[:3], total)
 
 
 def test_list_of_all_accounts_takes_no_step():
