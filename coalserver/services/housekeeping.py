@@ -24,7 +24,7 @@ SWEEP_INTERVAL = 60.0
 #: Worlds that one command changes.
 CHUNK_SIZE = 100
 #: Microseconds in which searches are prepared after a check of presence, about.
-PREPARING_WORK = 20_000
+PREPARING_WORK = 50_000
 RETENTION_INTERVAL = 3600.0
 #: An import of old lines that adds no newer one for this long has ended, or waits.
 IMPORT_SECONDS = 300.0

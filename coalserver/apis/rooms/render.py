@@ -59,13 +59,15 @@ def room_row(state: State, lobby: Lobby) -> JSON:
 class RoomRowCache:
     """Rendered rows of the list of rooms, cached until the lobby or its host changes."""
 
-    #: The cache is cleared at this size, so that closed lobbies do not use memory forever.
-    MAX_ROWS = 20_000
+    #: The cache is cleared above these sizes, so that closed lobbies do not use memory forever. Bytes are those of rows
+    #: and options.
+    MAX_ROWS, MAX_BYTES = 20_000, 32 << 20
 
     def __init__(self, shared: AppContext) -> None:
         self._state = shared.core.state
         #: Lobby id -> (lobby, host, row with `userInRoom` false, row with it true).
         self._rows: dict[int, tuple[Lobby, Player | None, bytes, bytes]] = {}
+        self._bytes = 0
 
     def render_list(self, lobbies: Iterable[Lobby], player: int) -> bytes:
         """Return the lobbies as a JSON list, with `userInRoom` for this player."""
@@ -82,10 +84,12 @@ class RoomRowCache:
     def _render_row(
         self, lobby: Lobby, host: Player | None
     ) -> tuple[Lobby, Player | None, bytes, bytes]:
-        if len(self._rows) >= self.MAX_ROWS:
+        if len(self._rows) >= self.MAX_ROWS or self._bytes > self.MAX_BYTES:
             self._rows.clear()
+            self._bytes = 0
         row = orjson.dumps(room_row(self._state, lobby))[:-1]
         outside, inside = (row + b',"userInRoom":%b}' % value for value in (b"false", b"true"))
+        self._bytes += 2 * len(row) + len(lobby.options)
         cached = self._rows[lobby.id] = (lobby, host, outside, inside)
         return cached
 

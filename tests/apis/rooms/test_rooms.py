@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from coalserver.apis.rooms.render import RoomRowCache
+from coalserver.core.commands.games import add_game
 from coalserver.core.commands.moderation import admin_kick, ban
 from coalserver.domain.play.lobby import Lobby
 from tests.apis.app import ApiClient, TestApp
@@ -295,3 +297,16 @@ async def test_option_that_the_game_rejects_is_named(test_app: TestApp) -> None:
     answer = await ann.put(room + "/options", {"first": "nobody"})
     assert answer.status_and_error == (400, "room.bad_options")
     assert "first" in answer.json["description"]
+
+
+async def test_rows_of_lists_are_kept_up_to_a_number_of_bytes(test_app: TestApp) -> None:
+    await test_app.core.execute(add_game, tag="free")
+    (ann,) = await test_app.sign_in_guests("Ann")
+    cache = test_app.app_context.per_process(RoomRowCache)
+    cache.MAX_BYTES = 40_000
+    for number in range(8):
+        await ann.create_room("free", options={"x": "y" * 10_000, "n": number})
+        await ann.get("/games/free/rooms")
+        # A row is kept twice, beside its options.
+        assert len(cache._rows) <= 2
+    assert len((await ann.get("/games/free/rooms")).json) == 8
