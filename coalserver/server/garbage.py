@@ -34,8 +34,8 @@ QUIET_SHARE = 0.02
 MIN_FULL_SECONDS = 3600.0
 MAX_FULL_SECONDS = 24 * 3600.0
 #: Blocks of memory (`sys.getallocatedblocks`) as a share of those after the last full collection, and more than these,
-#: above which the next one is due: 24,000 listeners take as many.
-GROWN_SHARE, MIN_GROWN_BLOCKS = 1.5, 600_000
+#: above which the next one is due: 20,000 listeners take as many.
+GROWN_SHARE, MIN_GROWN_BLOCKS = 1.5, 1_000_000
 #: The same, above which it is due at any time: a flood of what leaves cycles, while the server is busy.
 URGENT_SHARE, MIN_URGENT_BLOCKS = 4, 5_000_000
 #: Objects frozen since the start, as a share of those of the start, above which a full collection at a quiet time looks

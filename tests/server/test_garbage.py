@@ -119,14 +119,14 @@ def test_nothing_is_looked_at_while_the_memory_does_not_grow(machine):
     try:
         references = leave_old_knots(collection)
         # What 10,000 listeners take is not enough.
-        for blocks, left in ((1_250_000, 20), (1_600_000, 20), (1_600_001, 0)):
+        for blocks, left in ((1_500_000, 20), (2_000_000, 20), (2_000_001, 0)):
             machine.blocks = blocks
             machine.work(10 * MAX_FULL_SECONDS, share=0)
             collection.run_once()
             assert living(references) == left
         # What remains is no reason to look again; after some of it was freed, less is enough.
         references = leave_old_knots(collection)
-        for blocks, left in ((2_400_000, 20), (500_000, 20), (1_100_000, 20), (1_100_001, 0)):
+        for blocks, left in ((3_000_000, 20), (500_000, 20), (1_500_000, 20), (1_500_001, 0)):
             machine.blocks = blocks
             machine.work(10 * MAX_FULL_SECONDS, share=0)
             collection.run_once()
