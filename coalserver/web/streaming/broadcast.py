@@ -7,14 +7,15 @@ their cursor, is kept once, with the group: an event touches nothing of a member
 import asyncio
 from collections.abc import Callable, Hashable
 from itertools import starmap
+from os import write
 from typing import Protocol
 from weakref import WeakValueDictionary
 
 from coalserver.web.context import AppContext
+from coalserver.web.streaming.direct_writes import socket_of
 from coalserver.web.streaming.subscriptions import Subscription, read_memory
 
-#: Unread bytes above which a stream is not written to. It is asyncio's default, at which transports call
-#: `pause_writing`.
+#: Unread bytes above which a stream is not written to.
 HIGH_WATER_MARK = 64 * 1024
 
 FrameEncoder = Callable[[int, bytes], bytes]
@@ -27,6 +28,9 @@ class BroadcastMember(Protocol):
     cursor: int
 
     def wake(self) -> None: ...
+
+    def write(self, raw: bytes) -> None:
+        """Write what the member's socket has not taken to its transport."""
 
     def fail(self, error: Exception) -> None: ...
 
@@ -52,9 +56,10 @@ class BroadcastGroup:
         self._encode_frame = encode_frame
         #: Time of the loop when the group last wrote to its members.
         self.written_at = 0.0
-        self._members: dict[BroadcastMember, asyncio.WriteTransport] = {}
+        #: Each with its socket. The transport of one that is not in `_slow` has nothing to write.
+        self._members: dict[BroadcastMember, int] = {}
         #: Members that have received a batch of which the feed has not told the group yet.
-        self._ahead: dict[BroadcastMember, asyncio.WriteTransport] = {}
+        self._ahead: dict[BroadcastMember, int] = {}
         #: Members with unread bytes. They look for themselves before the group writes again.
         self._slow: dict[BroadcastMember, None] = {}
         #: All members have received the entries up to here; those in `_ahead` everything.
@@ -74,18 +79,18 @@ class BroadcastGroup:
         return self._cached
 
     def join(self, member: BroadcastMember, transport: asyncio.WriteTransport) -> None:
-        """Add a stream that has received everything so far."""
-        topics = self._subscription.topics
+        """Add a stream that has received everything so far. Its transport calls `slow_down` when it keeps bytes."""
+        topics, number = self._subscription.topics, socket_of(transport)
         if not self._members and not self._ahead:
             self._cursor = member.cursor
-            self._members[member] = transport
+            self._members[member] = number
             self._feed.subscribe(topics, self, last=True)
         elif self._feed.has_newer(topics, self._cursor):
-            self._ahead[member] = transport
+            self._ahead[member] = number
         else:
-            self._members[member] = transport
+            self._members[member] = number
         if transport.get_write_buffer_size():
-            # A transport that has called `pause_writing` calls it again only after nearly everything was read.
+            # A transport that has called `pause_writing` calls it again only after everything was written.
             self._slow[member] = None
 
     def leave(self, member: BroadcastMember) -> None:
@@ -99,7 +104,7 @@ class BroadcastGroup:
             self._feed.unsubscribe(self._subscription.topics, self)
 
     def slow_down(self, member: BroadcastMember) -> None:
-        """Note that a member has more than HIGH_WATER_MARK unread bytes. May be called while the group writes."""
+        """Note that the transport of a member has bytes to write. May be called while the group writes."""
         if member in self._members or member in self._ahead:
             self._slow[member] = None
 
@@ -119,12 +124,21 @@ class BroadcastGroup:
             payload, upto = self.frames_after(self._cursor)
             if payload:
                 self.written_at = asyncio.get_running_loop().time()
-                for transport in self._members.values():
-                    transport.write(payload)
+                self._write(payload)
             self._cursor = upto
             self._wake_slow()
         self._members |= self._ahead
         self._ahead = {}
+
+    def _write(self, payload: bytes) -> None:
+        size = len(payload)
+        for member, number in self._members.items():
+            try:
+                written = write(number, payload)
+            except OSError:
+                written = 0
+            if written != size:
+                member.write(payload[written:])
 
     def fail(self, error: Exception) -> None:
         for member in (*self._members, *self._ahead):

@@ -200,8 +200,14 @@ class EventStream:
         self._leave_group()
         self._catching_up = asyncio.create_task(self._catch_up(transport))
 
+    def write(self, raw: bytes) -> None:
+        """Write what the socket has not taken."""
+        transport = self._connection.transport
+        if transport is not None:
+            transport.write(raw)
+
     def slow_down(self) -> None:
-        """Note that the client has more than HIGH_WATER_MARK unread bytes."""
+        """Note that the transport has bytes to write that the client does not read yet."""
         self._group.slow_down(self)
 
     def fail(self, error: Exception) -> None:

@@ -78,6 +78,8 @@ class HeldConnection(asyncio.Protocol):
             self._behind, self._gone = connection, asyncio.get_running_loop().create_future()
         transport.set_protocol(self)
         transport.resume_reading()
+        # So that it calls `pause_writing` as soon as a client does not read.
+        transport.set_write_buffer_limits(0)
         if freed:
             # Without its transport, aiohttp's connection frees itself and closes nothing.
             connection.transport = None
@@ -101,6 +103,7 @@ class HeldConnection(asyncio.Protocol):
         if transport is None:
             return
         self._leave()
+        transport.set_write_buffer_limits()
         if connection is None:
             connection = server()
             connection.connection_made(transport)

@@ -10,6 +10,7 @@ This relies on private members of aiohttp's `RequestHandler`, which `aiohttp_int
 `runner_class` selects connections that do not park.
 """
 
+from os import write
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -19,7 +20,9 @@ from coalserver.core.ports import Topic
 from coalserver.domain.errors import DomainError
 from coalserver.web.aiohttp_internals import PARKED_POLLS, RELEASED_CONNECTIONS, usable
 from coalserver.web.connections import Connection, ConnectionRunner, ConnectionServer
+from coalserver.web.streaming.direct_writes import NO_SOCKET
 from coalserver.web.streaming.poll_group import PollGroup, PollGroups, PollPlan
+from coalserver.web.streaming.poll_reader import PollReader
 from coalserver.web.streaming.timers import MIN_BUCKET_SECONDS, Handle
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ class ParkingProtocol(Connection):
 
     __slots__ = (
         "_raw", "_plan", "_group", "_way", "_before", "_after", "_start", "_end", "_digits", "_buffered",
-        "_control", "_valid_until", "_wait", "_due", "_entry", "_seen",
+        "_control", "_valid_until", "_wait", "_due", "_entry", "_seen", "_socket",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -70,6 +73,8 @@ class ParkingProtocol(Connection):
         self._entry: Handle | None = None
         #: The player's last activity here, in whole seconds of the steady clock.
         self._seen = 0
+        #: While the poll reader reads this connection, and its transport has nothing to write.
+        self._socket = NO_SOCKET
 
     # Reading.
 
@@ -153,9 +158,17 @@ class ParkingProtocol(Connection):
     def _buffer(self, data: bytes) -> None:
         """Keep requests that arrive behind a parked poll: responses have the order of requests."""
         self._way = ODD
+        self.hand_back()
         self._buffered += data
         if len(self._buffered) > MAX_BUFFERED_BYTES and self.transport is not None:
             self.transport.pause_reading()
+
+    def hand_back(self) -> None:
+        """Let the transport read and write again, which handles all but whole polls and answers that fit."""
+        number, plan = self._socket, self._plan
+        if number != NO_SOCKET and plan is not None:
+            self._socket = NO_SOCKET
+            plan.app.per_process(PollReader).remove(number, self)
 
     # Enrolling.
 
@@ -245,6 +258,7 @@ class ParkingProtocol(Connection):
         if plan is None or group is None:
             return
         self._stop_timing()
+        self.hand_back()
         self._plan = self._group = None
         self._way = ORDINARY
         self._before = self._after = self._digits = b""
@@ -269,18 +283,18 @@ class ParkingProtocol(Connection):
         if self._wait and group is not None and self._control[:1] != group.subscription.topics[:1]:
             super()._response_finished()
 
+    def _release(self, attempts: int = 3) -> None:
+        super()._release(attempts)
+        if self._released and self._plan and self._socket == NO_SOCKET and not self._buffered:
+            self._socket = self._plan.app.per_process(PollReader).add(self)
+
     # What ends a wait.
 
     def answer(self, response: bytes, now: float) -> None:
         """Write the response to the parked poll, which has left its group."""
         if self._way == PARKED:
             self._way = READY
-            if self._seen != int(now):
-                self._sign(now)
-            transport = self.transport
-            if transport is not None:
-                transport.write(response)
-            return
+            return self._write(response, now)
         self._way = READY
         self._write(response, now)
         self._handle_oddity()
@@ -351,6 +365,15 @@ class ParkingProtocol(Connection):
     def _write(self, response: bytes, now: float) -> None:
         if self._seen != int(now):
             self._sign(now)
+        if self._socket != NO_SOCKET:
+            try:
+                written = write(self._socket, response)
+            except OSError:
+                written = 0
+            if written == len(response):
+                return
+            self.hand_back()
+            response = response[written:]
         if self.transport is not None:
             self.transport.write(response)
 

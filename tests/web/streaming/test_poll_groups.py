@@ -400,6 +400,8 @@ class PollingTransport:
     """A transport whose client polls again within the write of each answer."""
 
     def __init__(self, protocol: ParkingProtocol, token: str) -> None:
+        # Answers are written to it, and not to the socket.
+        protocol.hand_back()
         self._protocol, self._token = protocol, token
         self._transport = protocol.transport
         self.answers: list[bytes] = []
@@ -408,6 +410,9 @@ class PollingTransport:
         self.answers.append(data)
         found = re.search(rb"X-Event-Cursor: (\d+)", data)
         self._protocol.data_received(poll_bytes(self._token, int(found[1])))
+
+    def get_extra_info(self, name: str) -> None:
+        """Return nothing: it has no socket that could be written to."""
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._transport, name)
@@ -560,6 +565,8 @@ async def test_poll_that_cannot_be_answered_closes_those_that_still_wait(server,
 
     broken = list(groups_of(server)._groups.values())[0].waiting
     protocol = list(broken)[1]
+    await server.until(lambda: protocol.released)
+    protocol.hand_back()
     transport, protocol.transport = protocol.transport, Broken()
     await server.send_chat("hello")
     async with asyncio.timeout(5):
