@@ -1,4 +1,4 @@
-"""Frames that break RFC 6455, on every kind of socket: each closes the connection with the code of its error."""
+"""Frames of clients on every kind of socket: those that break RFC 6455 close with the code of their error."""
 
 import asyncio
 import gc

@@ -469,8 +469,6 @@ class FeedConnection(WebSocketConnection):
 
     __slots__ = ("stream", "_app", "_heard_at", "_pinged", "_timer")
 
-    echoes_code = False
-
     def __init__(self, app: AppContext) -> None:
         super().__init__(MAX_MESSAGE_BYTES)
         self.stream: EventStream | None = None

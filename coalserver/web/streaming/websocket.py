@@ -78,9 +78,6 @@ class WebSocketConnection(HeldConnection):
         "code", "handler", "_max_message_bytes", "_parser", "_failed", "_closed_by_client",
     )  # fmt: skip
 
-    #: Whether the client's close code is sent back to it; otherwise 1000.
-    echoes_code = True
-
     def __init__(self, max_message_bytes: int) -> None:
         super().__init__()
         #: The close code, once the connection is to end. The first call of `end` sets it.
@@ -221,7 +218,7 @@ class WebSocketConnection(HeldConnection):
         if not is_valid_close_code(code):
             self.fail(WSCloseCode.PROTOCOL_ERROR, INVALID_CLOSE_CODE)
         else:
-            self.end((self.echoes_code and code) or WSCloseCode.OK)
+            self.end(answered_close_code(code))
         self.drop()
 
     def drop(self) -> None:
@@ -269,6 +266,15 @@ class CheckedSocket(web.WebSocketResponse):
         except ValueError:
             pass
         raise web.HTTPBadRequest
+
+    async def close(
+        self, *, code: int = WSCloseCode.OK, message: bytes = b"", drain: bool = True
+    ) -> bool:
+        """Close the connection with a code; in answer to a close frame with that of the frame."""
+        received = self.close_code
+        if received is not None:
+            code = answered_close_code(received)
+        return await super().close(code=code, message=message, drain=drain)
 
     def _make_queue(self, protocol: Any) -> WebSocketDataQueue:
         return _CheckedQueue(protocol, 1 << 16, loop=asyncio.get_running_loop())
@@ -448,6 +454,11 @@ class _Inbox(WebSocketDataQueue):
 def is_valid_close_code(code: int) -> bool:
     """Return whether a client may send a close code; 0: the frame has none. aiohttp refuses unknown ones below 3000."""
     return code not in RESERVED_CLOSE_CODES and code <= MAX_CLOSE_CODE
+
+
+def answered_close_code(code: int) -> int:
+    """Return the code that answers a client's close frame: its own (RFC 6455, 5.5.1), and 1000 if it has none."""
+    return code or WSCloseCode.OK
 
 
 def is_utf8(raw: bytes) -> bool:

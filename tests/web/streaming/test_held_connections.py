@@ -327,13 +327,13 @@ async def test_idle_feed_has_one_timer_and_the_control_topic(server: ParkingServ
     assert sum(len(bucket) for bucket in app.timers._buckets.values()) == 0
 
 
-async def test_close_frame_is_answered_with_1000_and_the_connection_closed(
+async def test_close_frame_is_answered_with_its_code_and_the_connection_closed(
     server: ParkingServer, way: str
 ) -> None:
     connection = await open_feed(server, "socket")
     connection.writer.write(b"\x88\x82\0\0\0\0\x0f\xa0")
     async with asyncio.timeout(TIMEOUT_SECONDS):
-        assert await connection.reader.read() == b"\x88\x02\x03\xe8"
+        assert await connection.reader.read() == b"\x88\x02\x0f\xa0"
 
 
 async def test_client_that_does_not_answer_a_close_frame_is_closed(
