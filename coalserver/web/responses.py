@@ -49,17 +49,6 @@ class RawResponse(web.StreamResponse):
         if request.protocol.writing_paused:
             await request.protocol._drain_helper()
 
-    def send(self, transport: asyncio.Transport | None) -> bool:
-        """Write the whole response to a request of HTTP/1.1 whose client keeps the connection; return whether it stays.
-
-        Raises ConnectionResetError if the client has disconnected.
-        """
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError("the client has disconnected")
-        end = b"Connection: close\r\n\r\n" if self.closes else b"\r\n"
-        transport.write(b"%b%b%b" % (self._head, end, self._bytes))
-        return not self.closes
-
     async def write_eof(self, data: bytes = b"") -> None:
         return None
 

@@ -36,16 +36,20 @@ _NO_QUERY: Mapping[str, str] = MappingProxyType({})
 class RepeatContext(RequestContext):
     """A repeated request. aiohttp's request is made when something asks for it."""
 
-    __slots__ = ("known", "_connection", "_server", "_data", "_head", "_route")
+    #: Instead of the properties of the base class: `Repeats.find` refuses paths with a query.
+    query = _NO_QUERY
+    query_string = ""
+
+    __slots__ = ("known", "content_type", "remote", "_connection", "_server", "_data", "_route")
 
     def __init__(self, connection: "RepeatingConnection", data: bytes, repeat: Repeat) -> None:
         # As the base class, but without another call.
-        self._head, endpoint, self._route, self.path, self.received = repeat
+        head, endpoint, self._route, self.path, self.received = repeat
         app = self.app = endpoint.app
         self.core = app.core
         self.api, self.route = endpoint.api, endpoint.route
-        self.headers = self._head.headers
-        self.known = self._head.known
+        self.headers, self.content_type, self.known = head.headers, head.content_type, head.known  # type: ignore[misc]
+        self.remote = connection._remote  # type: ignore[misc]
         self._request = None
         self.caller = ANONYMOUS
         self.body, self.raw = {}, b""
@@ -77,23 +81,6 @@ class RepeatContext(RequestContext):
     def method(self) -> str:
         return self.route.method
 
-    @property
-    def remote(self) -> str | None:
-        peer = self._connection.peername
-        return str(peer[0]) if isinstance(peer, tuple) else peer
-
-    @property
-    def content_type(self) -> str:
-        return self._head.content_type
-
-    @property
-    def query(self) -> Mapping[str, str]:
-        return _NO_QUERY
-
-    @property
-    def query_string(self) -> str:
-        return ""
-
 
 class RepeatingConnection(RequestHandler):
     """A connection that answers a request that repeats a head which was seen before."""
@@ -102,6 +89,7 @@ class RepeatingConnection(RequestHandler):
         "_repeats",
         "_repeat",
         "_missing",
+        "_remote",
         "_context",
         "_behind",
         "_finished_count",
@@ -116,12 +104,19 @@ class RepeatingConnection(RequestHandler):
         self._context: RepeatContext | None = None
         #: Bytes of a body that aiohttp's parser waits for: 0 if the next bytes begin a request.
         self._missing = 0
+        #: The address of the peer, as aiohttp's requests have it.
+        self._remote: str | None = None
         #: Bytes that came behind the repeated request in progress.
         self._behind = b""
         #: Finished requests, of all that were begun.
         self._finished_count = 0
         #: Whether the last response keeps the connection.
         self._keeps_alive = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = self.peername
+        self._remote = str(peer[0]) if isinstance(peer, tuple) else peer
 
     def data_received(self, data: bytes) -> None:
         repeats = self._repeats
@@ -185,10 +180,11 @@ class RepeatingConnection(RequestHandler):
             if not isinstance(error, asyncio.CancelledError | ConnectionError):
                 self.log_exception("Unhandled exception", exc_info=error)
         elif type(response) is RawResponse:
-            try:
-                keep_alive = response.send(self.transport)
-            except ConnectionError:
-                pass
+            transport = self.transport
+            if transport is not None and not transport.is_closing():
+                keep_alive = not response.closes
+                end = b"\r\n" if keep_alive else b"Connection: close\r\n\r\n"
+                transport.write(b"%b%b%b" % (response._head, end, response._bytes))
             self._finished_count += 1
             self._keeps_alive = keep_alive
             if self._paused:

@@ -31,10 +31,10 @@ _VERSION = b"HTTP/1.1"
 _LENGTH, _LOWER_LENGTH = b"\r\nContent-Length: ", b"\r\ncontent-length: "
 _MAX_LENGTH_DIGITS = 4
 #: Headers that change how a request is read or answered, or that come with one request only.
-_UNUSUAL = (
-    hdrs.EXPECT, hdrs.TRANSFER_ENCODING, hdrs.CONTENT_ENCODING, hdrs.UPGRADE, hdrs.COOKIE, hdrs.TE, hdrs.TRAILER,
-    "Idempotency-Key", "Sec-WebSocket-Key", "Traceparent", "X-Correlation-Id", "X-Request-Id",
-)  # fmt: skip
+_UNUSUAL = frozenset((
+    "expect", "transfer-encoding", "content-encoding", "upgrade", "cookie", "te", "trailer", "idempotency-key",
+    "sec-websocket-key", "traceparent", "x-correlation-id", "x-request-id",
+))  # fmt: skip
 
 #: Application key of the repeats of an application.
 REPEATS: "web.AppKey[Repeats]" = web.AppKey("repeats")
@@ -142,8 +142,9 @@ class Repeats:
                 if found is None:
                     return None
                 self._heads.move_to_end(key)
-                named = {name: segments[place] for name, place in target.named}
-                return head, found[0], found[1], named, body
+                named = target.named
+                values = {name: segments[place] for name, place in named} if named else {}
+                return head, found[0], found[1], values, body
         return None
 
     def keep(self, data: bytes, message: RawRequestMessage) -> None:
@@ -176,10 +177,10 @@ def is_plain(head: bytes, message: RawRequestMessage) -> bool:
         lines
         and message.version == HttpVersion11
         and not (message.should_close or message.chunked or message.upgrade or message.compression)
-        and not any(name in headers for name in _UNUSUAL)
+        and _UNUSUAL.isdisjoint([name.lower() for name in headers])
         and headers.get(hdrs.CONNECTION, "keep-alive").lower() == "keep-alive"
         and len(headers.getall(hdrs.CONTENT_LENGTH, ())) <= 1
-        and head.lower().count(b"\r\ncontent-length") == 0
+        and b"\r\ncontent-length" not in head.lower()
     )
 
 
