@@ -121,7 +121,9 @@ async def read_bytes(request: web.Request, max_bytes: int = MAX_PLAIN_BYTES) -> 
 
     Raises INVALID_REQUEST, or a 413 for a body above `max_bytes` or the limit of the application.
     """
-    check_length(request, max_bytes)
+    limit = request._client_max_size = min(request._client_max_size, max_bytes)
+    if (request.content_length or 0) > limit:
+        check_length(request, max_bytes)
     try:
         return await request.read()
     except web.RequestPayloadError:
