@@ -5,6 +5,8 @@ from typing import Protocol
 
 #: Shorter time-outs have a timer each, since a bucket is accurate to a second only.
 MIN_BUCKET_SECONDS = 5
+#: Time-outs that are handled before other requests run: each may write an answer.
+MAX_EXPIRING = 200
 
 
 class Expirable(Protocol):
@@ -73,18 +75,27 @@ class Timers:
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        self.second = int(now)
-        self._tick_handle = None
+        self.second = int(loop.time())
         try:
-            for bucket in sorted(bucket for bucket in self._buckets if bucket <= now):
-                expirables = self._buckets[bucket]
-                while expirables:
-                    expirables.popitem()[0].expire()
-                del self._buckets[bucket]
+            self._expire_due(loop)
             for expirable in tuple(self._watched):
                 expirable.expire()
         finally:
             # An exception in one `expire` must not stop the timer.
+            self._tick_handle = None
             if self._buckets or self._watched:
                 self._schedule_tick(loop)
+
+    def _expire_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Call `expire` for all that is due; thousands of polls can end in the same second."""
+        now, left = loop.time(), MAX_EXPIRING
+        for bucket in sorted(bucket for bucket in self._buckets if bucket <= now):
+            expirables = self._buckets[bucket]
+            while expirables:
+                if not left:
+                    # Other requests run before the rest.
+                    loop.call_soon(self._expire_due, loop)
+                    return
+                left -= 1
+                expirables.popitem()[0].expire()
+            del self._buckets[bucket]
