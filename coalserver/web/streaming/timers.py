@@ -6,7 +6,7 @@ from typing import Protocol
 #: Shorter time-outs have a timer each, since a bucket is accurate to a second only.
 MIN_BUCKET_SECONDS = 5
 #: Time-outs that are handled before other requests run: each may write an answer.
-MAX_EXPIRING = 200
+MAX_EXPIRING = 100
 
 
 class Expirable(Protocol):
