@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SMALL_BODY_BYTES = 1024
 #: Heads that are kept, the least recently used are dropped, and the bytes that one may have: at most 30 MB in all.
 MAX_HEADS, MAX_HEAD_BYTES = 8192, 1024
+#: Client programs that are known: a head of one of them with other credentials is known, too.
+MAX_CLIENTS = 256
 #: Bytes of a request line that is looked at.
 MAX_LINE_BYTES = 512
 #: Characters that mean themselves in a path.
@@ -30,6 +32,9 @@ _PLAIN_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 _VERSION = b"HTTP/1.1"
 _LENGTH, _LOWER_LENGTH = b"\r\nContent-Length: ", b"\r\ncontent-length: "
 _MAX_LENGTH_DIGITS = 4
+_CREDENTIALS, _LOWER_CREDENTIALS = b"\r\nAuthorization: ", b"\r\nauthorization: "
+#: Visible ASCII characters and the space: a header's value of these is what it seems to be.
+_VISIBLE = bytes(range(32, 127))
 #: Headers that change how a request is read or answered, or that come with one request only.
 _UNUSUAL = frozenset((
     "expect", "transfer-encoding", "content-encoding", "upgrade", "cookie", "te", "trailer", "idempotency-key",
@@ -45,8 +50,8 @@ class Head:
 
     __slots__ = ("headers", "content_type", "known")
 
-    def __init__(self, headers: Mapping[str, str], content_type: str) -> None:
-        #: All headers but `Content-Length`.
+    def __init__(self, headers: Any, content_type: str) -> None:
+        #: All headers but `Content-Length`, as a multidict without case.
         self.headers = headers
         self.content_type = content_type
         #: See `RequestContext.known`.
@@ -93,6 +98,8 @@ class Repeats:
         self.methods: frozenset[str] = frozenset()
         self._base = f"{base_path}/" if base_path else ""
         self._heads: OrderedDict[bytes, Head] = OrderedDict()
+        #: Heads by their bytes without credentials, which are those of a client program.
+        self._clients: OrderedDict[bytes, Head] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._heads)
@@ -113,7 +120,7 @@ class Repeats:
         if split is None:
             return None
         line_end, key, body = split
-        head = self._heads.get(key)
+        head = self._heads.get(key) or self._with_other_credentials(key)
         if head is None:
             return None
         words = data[:line_end].split(b" ")
@@ -157,7 +164,28 @@ class Repeats:
             return
         headers = message.headers.copy()
         headers.popall(hdrs.CONTENT_LENGTH, None)
-        self._heads[key] = Head(headers, _MediaType(message).content_type)
+        head = Head(headers, _MediaType(message).content_type)
+        self._add(key, head)
+        parts = _split_credentials(key)
+        if parts is not None and len(headers.getall(hdrs.AUTHORIZATION)) == 1:
+            self._clients[parts[0]] = head
+            if len(self._clients) > MAX_CLIENTS:
+                self._clients.popitem(last=False)
+
+    def _with_other_credentials(self, key: bytes) -> Head | None:
+        """Return the head of header lines that differ from known ones in their credentials only, and keep it."""
+        parts = _split_credentials(key)
+        like = None if parts is None else self._clients.get(parts[0])
+        if parts is None or like is None or len(key) > MAX_HEAD_BYTES:
+            return None
+        headers = like.headers.copy()
+        headers[hdrs.AUTHORIZATION] = parts[1].decode()
+        head = Head(headers, like.content_type)
+        self._add(key, head)
+        return head
+
+    def _add(self, key: bytes, head: Head) -> None:
+        self._heads[key] = head
         if len(self._heads) > MAX_HEADS:
             self._heads.popitem(last=False)
 
@@ -216,3 +244,20 @@ def _split(data: bytes) -> tuple[int, bytes, bytes] | None:
     if int(digits) != size:
         return None
     return line_end, data[line_end:start] + data[end:head_end], data[head_end + 4 :]
+
+
+def _split_credentials(key: bytes) -> tuple[bytes, bytes] | None:
+    """Return header lines without their credentials, and these; None without, or if they are no plain text."""
+    start = key.find(_CREDENTIALS)
+    if start < 0:
+        start = key.find(_LOWER_CREDENTIALS)
+        if start < 0:
+            return None
+    value_start = start + len(_CREDENTIALS)
+    end = key.find(b"\r\n", value_start)
+    if end < 0:
+        end = len(key)
+    value = key[value_start:end]
+    if not value or value.translate(None, _VISIBLE) or value != value.strip():
+        return None
+    return key[:start] + key[end:], value

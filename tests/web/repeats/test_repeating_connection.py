@@ -424,3 +424,12 @@ async def test_access_log_leaves_requests_to_aiohttp(server, handlers):
         client.send(post())
         await until(lambda: len(handlers.repeated) == 2)
     assert handlers.repeated == [False, False]
+
+
+async def test_other_credentials_are_those_of_the_request(server, handlers):
+    async with Client(server) as client:
+        for token in (b"Bearer one", b"Bearer two", b"Bearer one"):
+            more = b"Authorization: %b\r\n" % token
+            _, _, body = await client.ask(post(path=b"/sample/7/ask_aiohttp", more=more))
+            assert b'["Authorization", "%b"]' % token in body
+    assert handlers.repeated == [False, True, True]

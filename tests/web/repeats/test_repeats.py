@@ -92,7 +92,21 @@ PLAIN = HEAD + b"\r\n\r\n"
         HEAD + b"\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n{}",
         HEAD + b"\r\nContent-Length: 1025\r\n\r\n" + b" " * 1025,
         # Other headers.
-        PLAIN.replace(b"Bearer t", b"Bearer u"),
+        PLAIN.replace(b"Host: x", b"Host: y"),
+        # Credentials that are no plain text, or given twice.
+        PLAIN.replace(b"Bearer t", b""),
+        PLAIN.replace(b"Bearer t", b" Bearer t"),
+        PLAIN.replace(b"Bearer t", b"Bearer t "),
+        PLAIN.replace(b"Bearer t", b"Bearer\tt"),
+        PLAIN.replace(b"Bearer t", b"Bearer \xc3\xa4"),
+        PLAIN.replace(b"Bearer t", b"Bearer \x00"),
+        PLAIN.replace(b"Bearer t", b"Bearer \n t"),
+        PLAIN.replace(b"Bearer t", b"Bearer \r t"),
+        PLAIN.replace(b"Bearer t", b"Bearer t\r\n u"),
+        PLAIN.replace(b"Bearer t", b"Bearer t\r\nAuthorization: Bearer u"),
+        PLAIN.replace(b"Bearer t", b"Bearer t\r\nauthorization: Bearer u"),
+        PLAIN.replace(b"Bearer t", b"Bearer " + b"t" * 1024),
+        PLAIN.replace(b"Authorization: Bearer t\r\n", b""),
         PLAIN.replace(b"Bearer t", b"Bearer t\r\nExpect: 100-continue"),
         PLAIN.replace(b"Bearer t", b"Bearer t\r\nTransfer-Encoding: chunked"),
         # Request lines that mean something else, or nothing.
@@ -147,9 +161,37 @@ async def test_old_version_and_large_bodies_are_not_kept(repeats):
     assert len(repeats) == 1
 
 
+async def test_other_credentials_of_a_known_client_program_are_known(repeats):
+    keep(repeats, REQUEST)
+    for token in (b"u", b"Basic YTpi", b"x  y"):
+        request = PLAIN.replace(b"Bearer t", token)
+        head = repeats.find(request)[0]
+        assert head.headers.getall("Authorization") == [token.decode()]
+        assert head.headers["Host"] == "x" and head.content_type == "application/json"
+        assert repeats.find(request)[0] is head and head.known == {}
+    assert repeats.find(PLAIN)[0].headers["Authorization"] == "Bearer t" and len(repeats) == 4
+
+
+async def test_two_credentials_make_no_client_program(repeats):
+    double = PLAIN.replace(b"Bearer t", b"Bearer t\r\nAuthorization: Bearer u")
+    keep(repeats, double)
+    assert repeats.find(double) is not None
+    assert repeats.find(double.replace(b"Bearer t", b"Bearer v")) is None
+
+
+async def test_number_of_client_programs_is_bounded(repeats, monkeypatch):
+    monkeypatch.setattr(requests, "MAX_CLIENTS", 2)
+    programs = [PLAIN.replace(b"Host: x", b"Host: %d" % number) for number in range(3)]
+    for program in programs:
+        keep(repeats, program)
+    others = [program.replace(b"Bearer t", b"Bearer u") for program in programs]
+    assert [repeats.find(other) is not None for other in others] == [False, True, True]
+
+
 async def test_least_recently_used_heads_are_dropped(repeats, monkeypatch):
     monkeypatch.setattr(requests, "MAX_HEADS", 3)
-    heads = [PLAIN.replace(b"Bearer t", b"Bearer %d" % number) for number in range(4)]
+    monkeypatch.setattr(requests, "MAX_CLIENTS", 0)
+    heads = [PLAIN.replace(b"Host: x", b"Host: %d" % number) for number in range(4)]
     for head in heads[:3]:
         keep(repeats, head)
     assert repeats.find(heads[0])
