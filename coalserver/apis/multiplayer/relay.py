@@ -230,8 +230,11 @@ class Member:
             raise DomainError(ErrorCode.NOT_MEMBER)
         message = realtime_messages.Message.parse(params, self._render_sender(room))
         receivers = self._receivers(params, room)
-        client_types = {receiver.client_type for receiver in receivers}
-        rendered = {client_type: message.render(client_type) for client_type in client_types}
+        rendered: dict[str, bytes] = {}
+        for receiver in receivers:
+            # All of them first: it may be too long for one.
+            if receiver.client_type not in rendered:
+                rendered[receiver.client_type] = message.render(receiver.client_type)
         count = 0
         for receiver in receivers:
             count += receiver.send(rendered[receiver.client_type])

@@ -23,6 +23,7 @@ from aiohttp.web_protocol import RequestHandler
 from coalserver.web.aiohttp_internals import HELD_CONNECTIONS, usable
 from coalserver.web.connections import Connection, ConnectionServer
 from coalserver.web.responses import AlreadySent
+from coalserver.web.streaming.direct_writes import NO_SOCKET, socket_of
 
 #: Bytes that are kept of what a client sends behind the request of a stream, before reading from it pauses.
 MAX_BUFFERED_BYTES = 16 * 1024
@@ -40,7 +41,7 @@ class HeldConnection(asyncio.Protocol):
     A subclass handles `data_received` and `lost`. `hold` is the last that its handler awaits.
     """
 
-    __slots__ = ("transport", "stopping", "_server", "_network", "_behind", "_gone")
+    __slots__ = ("transport", "number", "stopping", "_server", "_network", "_behind", "_gone")
 
     #: A held connection has no task.
     _task_handler = None
@@ -48,6 +49,8 @@ class HeldConnection(asyncio.Protocol):
     def __init__(self) -> None:
         #: None once the connection is lost or given back.
         self.transport: asyncio.Transport | None = None
+        #: The socket's descriptor, see `direct_writes`.
+        self.number = NO_SOCKET
         #: Whether the server is stopping.
         self.stopping = False
         self._server: Any = None
@@ -80,6 +83,7 @@ class HeldConnection(asyncio.Protocol):
         transport.resume_reading()
         # So that it calls `pause_writing` as soon as a client does not read.
         transport.set_write_buffer_limits(0)
+        self.number = socket_of(transport)
         if freed:
             # Without its transport, aiohttp's connection frees itself and closes nothing.
             connection.transport = None
@@ -149,7 +153,7 @@ class HeldConnection(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Let go of the transport, and leave the server."""
-        self.transport = None
+        self.transport, self.number = None, NO_SOCKET
         server, self._server = self._server, None
         if server is not None:
             server.connection_lost(self)

@@ -7,6 +7,7 @@ not catch up is disconnected.
 
 import asyncio
 from collections.abc import Callable
+from os import write
 from typing import Protocol, cast
 
 from coalserver.web.streaming.timers import Timers
@@ -14,8 +15,6 @@ from coalserver.web.streaming.websocket import MessageHandler, WebSocketConnecti
 
 #: Unread bytes above which a client misses frames.
 HIGH_WATER_MARK = 256 * 1024
-#: Bytes of one write above which the transport's buffer is checked.
-FLUSH_BYTES = 64 * 1024
 #: Seconds with unread bytes after which a client is disconnected.
 STALLED_SECONDS = 30
 
@@ -87,20 +86,29 @@ class SendBuffer:
         return True
 
     def flush(self) -> None:
-        """Write all queued frames."""
-        frames, transport = self._frames, self._socket.transport
+        """Write all queued frames; what the socket does not take is left to the transport."""
+        frames, connection = self._frames, self._socket
         if not frames:
             return
-        if transport is not None and not transport.is_closing():
-            size, unread = self._size, transport.get_write_buffer_size()
-            if unread or size > FLUSH_BYTES:
-                self._full = unread + size > HIGH_WATER_MARK
-                if self._unread_since is None:
-                    self._unread_since = self._scheduler.clock()
-                    self._scheduler.timers.watch(self)
-            transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        raw = frames[0] if len(frames) == 1 else b"".join(frames)
         frames.clear()
-        self._size = 0
+        self._size, transport = 0, connection.transport
+        if transport is None or transport.is_closing():
+            return
+        if not transport.get_write_buffer_size():
+            try:
+                written = write(connection.number, raw)
+            except OSError:
+                written = 0
+            if written == len(raw):
+                return
+            raw = raw[written:]
+        transport.write(raw)
+        unread = transport.get_write_buffer_size()
+        self._full = unread > HIGH_WATER_MARK
+        if unread and self._unread_since is None:
+            self._unread_since = self._scheduler.clock()
+            self._scheduler.timers.watch(self)
 
     def _still_full(self) -> bool:
         self._full = self._size + self._socket.unread > HIGH_WATER_MARK
