@@ -8,6 +8,7 @@ import orjson
 
 from coalserver.apis.hosts import render
 from coalserver.core import topics
+from coalserver.core.caller import Caller, token_end
 from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -33,14 +34,14 @@ class BinaryPayload(bytes):
 
 
 def subscription_for(
-    core: Core, cache: RenderCache, session: int, player: int, *, binary: bool
+    core: Core, cache: RenderCache, session: int, caller: Caller, *, binary: bool
 ) -> Subscription:
-    """Return the subscription of a player to a session.
+    """Return the subscription of a caller to a session, until their token ends.
 
     Members receive its events, former members the event of their own departure. With
     `binary`, binary frames are rendered as bytes instead of base64. Raises ROOM_NOT_FOUND.
     """
-    room = core.committed(Room, session)
+    room, player = core.committed(Room, session), caller.player_id
     if room is None:
         raise DomainError(ErrorCode.ROOM_NOT_FOUND)
     own = topics.player(player)
@@ -62,6 +63,7 @@ def subscription_for(
         own,
         room.ended,
         Snapshot(state_topic, _snapshot_check(player), lambda: latest_state(core, cache, session)),
+        valid_until=token_end(core, caller),
     )
 
 

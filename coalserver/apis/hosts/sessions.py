@@ -104,7 +104,7 @@ async def events(ctx: RequestContext) -> web.StreamResponse:
 
     def subscribe() -> Subscription:
         check_token_valid(core, caller)
-        return subscription_for(core, render_cache, session, caller.player_id, binary=False)
+        return subscription_for(core, render_cache, session, caller, binary=False)
 
     await core.writer.flushed()
     subscription = subscribe()

@@ -150,7 +150,7 @@ class SyncConnection:
         """Return the current subscription of the member. Raises INVALID_TOKEN or ROOM_NOT_FOUND."""
         check_token_valid(self.core, self.ctx.caller)
         return subscription_for(
-            self.core, self.ctx.app.render_cache, self.session, self.player, binary=True
+            self.core, self.ctx.app.render_cache, self.session, self.ctx.caller, binary=True
         )
 
     async def handle_message(self, message: WSMessage) -> None:

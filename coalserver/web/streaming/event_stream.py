@@ -8,6 +8,7 @@ connection call it.
 import asyncio
 import random
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from aiohttp import HttpVersion11, WSCloseCode, web
@@ -58,6 +59,8 @@ PING_SECONDS, PONG_SECONDS = 20, 10
 #: Streams look at their clients after this part of the seconds above: not all in the same second, though they may have
 #: been opened in one. Each look may cost a write.
 JITTER = 0.75, 1.0
+#: Seconds after the end of a token until it is noticed, and between two looks at it: the wall clock may be set.
+TOKEN_SECONDS, MAX_TOKEN_SECONDS = 1, 3600
 #: Bytes of a message from a WebSocket's client. It is ignored.
 MAX_MESSAGE_BYTES = 4096
 #: Close code for slow clients: resume from your cursor.
@@ -102,7 +105,7 @@ class EventStream:
     __slots__ = (
         "cursor", "ended", "_app", "_api_name", "_player", "_connection", "_form", "_feed",
         "_subscribe", "_waiting_on", "_subscribed_at", "_subscription", "_group", "_catching_up",
-        "_stalled_seconds", "_written_at", "_started",
+        "_stalled_seconds", "_written_at", "_started", "_token_timer",
     )  # fmt: skip
 
     def __init__(
@@ -133,6 +136,8 @@ class EventStream:
         self._stalled_seconds = 0
         self._written_at = 0.0
         self._started = False
+        #: None if the caller's token does not end by time.
+        self._token_timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         """Send what is due and wait for more."""
@@ -140,7 +145,19 @@ class EventStream:
         if self._player:
             self._app.core.presence.hold(self._player)
         self._written_at = asyncio.get_running_loop().time()
+        self._check_token()
         self.wake()
+
+    def _check_token(self) -> None:
+        """Close the stream if the caller's token has ended by time, and look again when it ends."""
+        if self.ended:
+            return
+        remaining = self._subscription.valid_until - self._app.core.expiry_time
+        if remaining < 0:
+            return self.close(REFUSED)
+        if remaining < inf:
+            seconds = min(remaining + TOKEN_SECONDS, MAX_TOKEN_SECONDS)
+            self._token_timer = asyncio.get_running_loop().call_later(seconds, self._check_token)
 
     def close(self, code: int) -> None:
         """End the stream and its connection, and release everything that refers to the stream."""
@@ -153,6 +170,8 @@ class EventStream:
             self._app.timers.unwatch(self)
         if self._catching_up is not None:
             self._catching_up.cancel()
+        if self._token_timer is not None:
+            self._token_timer.cancel()
         if self._player and self._started:
             self._app.core.release_connection(self._player)
         self._connection.stream_ended(code)

@@ -105,7 +105,10 @@ class LongPoll:
         """Wait for entries or the end of the wait; return True if the response was written meanwhile."""
         feed = self._plan.app.core.feed
         if self._timer is None:
-            self._timer = self._plan.app.timers.add(self, self._plan.jittered_wait())
+            # A token that ends by time ends the wait, and the request is refused in the API's words.
+            remaining = max(subscription.valid_until - self._plan.app.core.expiry_time, 0)
+            seconds = min(self._plan.jittered_wait(), remaining + 1)
+            self._timer = self._plan.app.timers.add(self, seconds)
         self._subscription = subscription if shareable else None
         self._cursor = cursor
         self._waiter = asyncio.get_running_loop().create_future()

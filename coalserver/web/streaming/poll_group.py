@@ -59,6 +59,7 @@ class PollPlan:
         return (
             not feed.closed
             and feed.covers(cursor, subscription.topics)
+            and self.app.core.expiry_time <= subscription.valid_until
             and (control_topic is None or not feed.has_newer((control_topic,), cursor))
         )
 
