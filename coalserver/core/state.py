@@ -1,7 +1,7 @@
 """State: all entities in memory, found by id or by one of a few indexes."""
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from itertools import groupby, islice, repeat
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -44,6 +44,8 @@ T = TypeVar("T")
 Keys = tuple[Hashable, ...]
 #: The ids under a key: the id where there is one, which is common and takes no memory of its own; else all, in order.
 Ids = int | dict[int, None]
+#: Keys of one entity from which on they are compared as sets.
+MANY_KEYS = 8
 #: More lines than are written while a query of the history is under way.
 MAX_DIGESTS = 20_000
 
@@ -475,8 +477,11 @@ class RecentDigests:
 
 def _update_index(index: dict[Hashable, Ids], id: int, before: Keys, after: Keys) -> None:
     """Move an id from the keys that its entity had to those that it has."""
+    # The members of a large room are compared by one look-up each.
+    kept_before: Collection[Hashable] = before if len(before) < MANY_KEYS else {*before}
+    kept_after: Collection[Hashable] = after if len(after) < MANY_KEYS else {*after}
     for key in before:
-        if key not in after:
+        if key not in kept_after:
             ids = index[key]
             if isinstance(ids, int):
                 del index[key]
@@ -485,7 +490,7 @@ def _update_index(index: dict[Hashable, Ids], id: int, before: Keys, after: Keys
             if not ids:
                 del index[key]
     for key in after:
-        if key not in before:
+        if key not in kept_before:
             ids = index.setdefault(key, id)
             if isinstance(ids, dict):
                 ids[id] = None

@@ -411,7 +411,11 @@ def _encoder_source(hint: Any, value: str, renamed: Mapping[type, Mapping[str, s
     """
     if hint is bytes:
         # Parsed first: a fragment is copied unchecked, and the document could not be read again.
-        return f"(loads({value}), Fragment({value}))[1]"
+        # The commonest values need neither.
+        return (
+            f"(None if {value} == b'null' else {{}} if {value} == b'{{}}'"
+            f" else (loads({value}), Fragment({value}))[1])"
+        )
     if dataclasses.is_dataclass(hint):
         return _dataclass_source(typing.cast(type, hint), value, renamed)
     inner = typing.get_args(hint)

@@ -81,25 +81,27 @@ class TopicIndex:
             if self._written + len(rows) == len(self._rows):
                 self._set_indexed(db, self._gathering_from)
 
-    def commit(self, rows: list[tuple[str, int]], entries: Sequence[Entry]) -> None:
-        """Take over that these rows and these entries have been written."""
+    def commit(
+        self, rows: list[tuple[str, int]], entries: Sequence[tuple[int, list[str]]] = ()
+    ) -> None:
+        """Take over that these rows were written, and these entries: the ids of each with its topics."""
         if rows:
             self._written += len(rows)
             if self._written == len(self._rows):
                 self._rows, self._writing, self._written = [], {}, 0
-        gathering, before = self._gathering, self._count
-        for entry in entries:
-            topics = _stored_topics(entry.topics)[0]
-            self._count += len(topics)
+        gathering, count = self._gathering, 0
+        for id, topics in entries:
+            count += len(topics)
             for topic in topics:
                 ids = gathering.get(topic)
                 if ids is None:
-                    gathering[topic] = [entry.id]
+                    gathering[topic] = [id]
                 else:
-                    ids.append(entry.id)
-        self._added = self._count - before
+                    ids.append(id)
+        self._count += count
+        self._added = count
         if entries:
-            self._next_id = entries[-1].id + 1
+            self._next_id = entries[-1][0] + 1
 
     def write_step(self, db: sqlite3.Connection, last: int) -> bool:
         """Write some of the rows; return whether rows of entries up to the id `last` may still be missing."""
@@ -108,7 +110,7 @@ class TopicIndex:
         rows = self._rows[self._written : self._written + self.STEP_ROWS]
         with transaction(db):
             self.insert(db, rows)
-        self.commit(rows, ())
+        self.commit(rows)
         return bool(self._rows) or (self._count > 0 and self._gathering_from <= last)
 
     def _start(self) -> None:
@@ -129,19 +131,31 @@ class TopicIndex:
 
 def insert_entries(
     db: sqlite3.Connection, entries: Sequence[Entry], changes: game_sizes.Changes
-) -> None:
-    """Insert entries and add their sizes to `changes`; the caller has a transaction open."""
-    event_rows = []
+) -> list[tuple[int, list[str]]]:
+    """Insert entries, add their sizes to `changes` and return the id of each with the names of its topics.
+
+    The caller has a transaction open.
+    """
+    rows, topics_of = [], []
+    size_key, size = ("", 0), 0
     for id, at, event, entry_topics in entries:
         name, document = codec.events.dump_named(event)
-        event_rows.append((id, at, name, _stored_topics(entry_topics)[1], document))
+        topics, topics_json = _stored_topics(entry_topics)
+        rows.append((id, at, name, topics_json, document))
+        topics_of.append((id, topics))
         game = getattr(event, "game", "")
         if game:
-            size_key = (game, id // game_sizes.CHUNK_SIZE)
-            changes[size_key] = changes.get(size_key, 0) + (
-                len(document) if document.isascii() else len(document.encode())
-            )
-    db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", event_rows)
+            # Entries of one game often follow one another.
+            chunk = id // game_sizes.CHUNK_SIZE
+            if size_key[1] != chunk or size_key[0] != game:
+                if size:
+                    changes[size_key] = changes.get(size_key, 0) + size
+                size_key, size = (game, chunk), 0
+            size += len(document) if document.isascii() else len(document.encode())
+    if size:
+        changes[size_key] = changes.get(size_key, 0) + size
+    db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
+    return topics_of
 
 
 def after(

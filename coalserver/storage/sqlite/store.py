@@ -50,6 +50,9 @@ MAX_INTEGER = 2**63 - 1
 MAX_PAGE_ROWS, PAGE_BYTES = 2000, 1 << 20
 #: Pages that the writing connection keeps in memory.
 WRITER_CACHE_KIB = 8192
+#: Pages of the write-ahead log from which on a commit also copies them into the file, for which everyone waits. Most
+#: pages are written many times, and are copied once.
+CHECKPOINT_PAGES = 4000
 #: Free bytes of a file that cannot give them back, from which on the log says what can.
 COMPACTION_BYTES = 64 << 20
 #: Result codes of SQLite for a damaged file.
@@ -268,6 +271,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA synchronous = FULL")
     # A batch of a thousand log lines changes more pages than SQLite's 2 MiB hold, and would write some of them twice.
     db.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
+    db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
 
 def _offer_compaction(db: sqlite3.Connection, path: Path) -> None:
@@ -393,7 +397,7 @@ def _write(
         )
         if deleted:
             db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", deleted)
-        history.insert_entries(db, batch.entries, changes)
+        entry_topics = history.insert_entries(db, batch.entries, changes)
         topic_index.insert(db, topic_rows)
         if batch.lines:
             log_lines.write(db, batch.lines)
@@ -415,7 +419,7 @@ def _write(
             db.executemany(DELETE_SIGN, deleted_players)
         if changes:
             db.executemany(game_sizes.ADD, [(*key, change) for key, change in changes.items()])
-    topic_index.commit(topic_rows, batch.entries)
+    topic_index.commit(topic_rows, entry_topics)
     stored_sizes.add_written(sizes, deleted, counters)
     for (game, _), change in changes.items():
         game_bytes[game] = game_bytes.get(game, 0) + change
