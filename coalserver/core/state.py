@@ -362,6 +362,11 @@ class State:
         ids = self._indexes[kind][index].get(key, _NOTHING)
         return {ids: None} if isinstance(ids, int) else ids
 
+    def count_under(self, kind: type, index: str, key: Hashable) -> int:
+        """Return the number of ids under a key of an index."""
+        ids = self._indexes[kind][index].get(key, _NOTHING)
+        return 1 if isinstance(ids, int) else len(ids)
+
     def find(self, kind: type[T], index: str, key: Hashable) -> list[T]:
         """Return the entities under a key of an index, in the order in which they were added."""
         ids = self._indexes[kind][index].get(key)

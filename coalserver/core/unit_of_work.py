@@ -178,7 +178,7 @@ class UnitOfWork:
         """Return the number of entities under a key of an index as this unit has changed them."""
         if kind in self._touched:
             return len(self.find(kind, index, key))
-        return len(self.state.ids(kind, index, key))
+        return self.state.count_under(kind, index, key)
 
     def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
         """Return the first entity under a key of an index, or None."""

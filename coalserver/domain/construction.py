@@ -69,7 +69,7 @@ def replace(value: T, /, **changes: Any) -> T:
     """
     copy = _COPIERS.get((type(value), *changes))
     if copy is None:
-        copy = _COPIERS[type(value), *changes] = _copier(type(value), tuple(changes))
+        copy = _COPIERS[type(value), *changes] = copier(type(value), *changes)
     copied: T = copy(value, *changes.values())
     return copied
 
@@ -78,8 +78,11 @@ def replace(value: T, /, **changes: Any) -> T:
 _COPIERS: dict[tuple[Any, ...], Callable[..., Any]] = {}
 
 
-def _copier(cls: type, changed: tuple[str, ...]) -> Callable[..., Any]:
-    """Return a function of a value and the new values. Raises TypeError for a name that is no field."""
+def copier(cls: type, *changed: str) -> Callable[..., Any]:
+    """Return the function that `replace` uses: of a value and the new values, in the order of their names.
+
+    Raises TypeError for a name that is no field.
+    """
     fields = dataclasses.fields(cls)
     names = [field.name for field in fields]
     if not {*changed} <= {*names}:

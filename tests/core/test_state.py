@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from coalserver.core.state import INDEXES, State
+from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Player, Token
+from coalserver.domain.play.roster import Roster, Seat
 
 ids = some.integers(1, 6)
 games = some.sampled_from(("", "noughts", "chess"))
@@ -89,3 +91,22 @@ def test_entity_with_keys_of_its_own_needs_no_container_for_them():
     assert containers() - before < 50
     assert state.first(Player, "key", f"{7:064x}") is some_players[6]
     assert state.find(Token, "player", 7) == [some_tokens[6]]
+
+
+@given(
+    some.lists(some.tuples(some.integers(1, 3), some.frozensets(some.integers(1, 14))), max_size=20)
+)
+def test_index_of_members_holds_all_of_them_however_many(steps):
+    state, rosters = State(), {}
+    for id, members in steps:
+        seats = tuple(Seat(player, number, 1.5) for number, player in enumerate(sorted(members)))
+        lobby = Lobby(id, f"code {id}", "noughts", "A lobby", Roster(20, 1, seats), 1.5)
+        state.set(Lobby, id, lobby)
+        rosters[id] = members
+        for player in range(1, 15):
+            found = {lobby for lobby, members in rosters.items() if player in members}
+            assert set(state.ids(Lobby, "member", player)) == found
+            assert state.count_under(Lobby, "member", player) == len(found)
+    for id in rosters:
+        state.set(Lobby, id, None)
+    assert not any(state.count_under(Lobby, "member", player) for player in range(1, 15))

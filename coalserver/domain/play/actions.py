@@ -83,11 +83,12 @@ def recipients(
     Away members are left out unless `with_away`; the sender counts as present.
     Raises NOT_MEMBER if the sender has no seat, NO_TARGETS if SPECIFIC names no present member.
     """
-    roster.get_seat(sender)
     present = []
     for seat in roster.seats:
         if with_away or not seat.away or seat.player == sender:
             present.append(seat.player)
+    if sender not in present:
+        raise DomainError(ErrorCode.NOT_MEMBER)
     if target is Target.ALL:
         return tuple(present)
     if target is Target.HOST:

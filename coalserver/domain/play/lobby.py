@@ -1,9 +1,10 @@
 """Lobbies, where players gather until the host starts a room. Open -> started or closed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from coalserver.domain.construction import quickly_made, replace
+from coalserver.domain.construction import copier, quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Rules
 from coalserver.domain.play.roster import Roster
@@ -103,21 +104,20 @@ class Lobby:
         Raises LOBBY_CLOSED, LOBBY_STARTED, ALREADY_MEMBER, APPROVAL_REQUIRED, LOBBY_FULL or
         WRONG_PASSWORD.
         """
-        self.check_open()
-        if player in self.roster:
-            raise DomainError(ErrorCode.ALREADY_MEMBER)
-        if self.requires_approval and not approved:
-            raise DomainError(ErrorCode.APPROVAL_REQUIRED)
-        if self.roster.full:
-            raise DomainError(ErrorCode.LOBBY_FULL)
-        if self.password and not approved and not constant_time_equals(password, self.password):
-            raise DomainError(ErrorCode.WRONG_PASSWORD)
-        return replace(
-            self,
-            roster=self.roster.add(
-                player, now, ready=always_ready or not self.ready_check, data=data
-            ),
-        )
+        if self.state is not LobbyState.OPEN:
+            self.check_open()
+        if (self.requires_approval or self.password) and not approved:
+            # `Roster.add` checks the rest in this order, too.
+            if player in self.roster:
+                raise DomainError(ErrorCode.ALREADY_MEMBER)
+            if self.requires_approval:
+                raise DomainError(ErrorCode.APPROVAL_REQUIRED)
+            if self.roster.full:
+                raise DomainError(ErrorCode.LOBBY_FULL)
+            if not constant_time_equals(password, self.password):
+                raise DomainError(ErrorCode.WRONG_PASSWORD)
+        ready = always_ready or not self.ready_check
+        return _with_roster(self, self.roster.add(player, now, ready=ready, data=data))
 
     def leave(self, player: int, now: float, rules: Rules | None = None) -> "Lobby":
         """Return the lobby without a member who leaves.
@@ -162,7 +162,7 @@ class Lobby:
         self, roster: Roster, now: float, reason: CloseReason = CloseReason.HOST_LEFT
     ) -> "Lobby":
         """Return the lobby with a smaller roster; an open lobby without a host is closed."""
-        lobby = replace(self, roster=roster)
+        lobby = _with_roster(self, roster)
         if roster.has_host or self.state is not LobbyState.OPEN:
             return lobby
         return lobby.close(reason, now)
@@ -254,3 +254,6 @@ class Lobby:
             closed=now,
             roster=replace(self.roster, seats=()),
         )
+
+
+_with_roster: Callable[[Lobby, Roster], Lobby] = copier(Lobby, "roster")

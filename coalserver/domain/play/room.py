@@ -2,10 +2,11 @@
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from coalserver.domain.construction import quickly_made, replace
+from coalserver.domain.construction import copier, quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Rules, call_rule, call_rule_json, dump_json
 from coalserver.domain.play.lobby import CloseReason
@@ -101,7 +102,7 @@ class Room:
             raise DomainError(ErrorCode.ROOM_FULL)
         if self.password and not constant_time_equals(password, self.password):
             raise DomainError(ErrorCode.WRONG_PASSWORD)
-        return replace(self, roster=self.roster.add(player, now, data=data), touched=now)
+        return _with_roster(self, self.roster.add(player, now, data=data), now)
 
     def play(self, player: int, turn: Any, rules: Rules | None, now: float) -> "Room":
         """Return the room after a member's turn (any JSON); closed if the rules end the game.
@@ -112,13 +113,13 @@ class Room:
         self.check_open()
         seat = self.roster.get_seat(player).number
         if rules is None or self.state is None:
-            return replace(self, turns=self.turns + 1, touched=now)
+            return _with_turns(self, self.turns + 1, now)
         if seat not in (self.current or ()):
             raise DomainError(ErrorCode.NOT_YOUR_TURN)
         state = json.loads(self.state)
         call_rule(rules.legal, state, seat, turn)
         state = call_rule(rules.apply, state, seat, turn)
-        played = replace(self, turns=self.turns + 1, touched=now)
+        played = _with_turns(self, self.turns + 1, now)
         return played._with_state(rules, state)._close_if_finished(now)
 
     def leave(self, player: int, now: float, rules: Rules | None = None) -> "Room":
@@ -173,7 +174,7 @@ class Room:
         Raises NOT_MEMBER or RULES_FAILED.
         """
         seat = self.roster.get_seat(player).number
-        room = replace(self, roster=roster, touched=now)
+        room = _with_roster(self, roster, now)
         if not roster.seats:
             return room.close(CloseReason.EMPTY, now)
         if rules is not None and self.state is not None:
@@ -271,3 +272,7 @@ def _is_seat(number: Any) -> bool:
 def _outcome(rules: Rules, state: Any) -> bytes | None:
     outcome = call_rule_json(rules.outcome, state)
     return None if outcome == b"null" else outcome
+
+
+_with_roster: Callable[[Room, Roster, float], Room] = copier(Room, "roster", "touched")
+_with_turns: Callable[[Room, int, float], Room] = copier(Room, "turns", "touched")

@@ -1,10 +1,10 @@
 """Rosters: the members of a lobby or room, their seats, the host and host transfer."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 
-from coalserver.domain.construction import quickly_made, replace
+from coalserver.domain.construction import copier, quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
 
 #: `host` of a roster without a host. No player has this id.
@@ -102,7 +102,7 @@ class Roster:
         while number in taken:
             number += 1
         seats = (*self.seats, Seat(player, number, now, ready, data=data))
-        return replace(self, seats=seats, host=self.host or player).with_host()
+        return _with_seats(self, seats, self.host or player).with_host()
 
     def leave(self, player: int) -> "Roster":
         """Return the roster without a member who leaves. Raises NOT_MEMBER or CANNOT_LEAVE."""
@@ -131,7 +131,7 @@ class Roster:
         self.get_seat(player)
         seats = tuple(seat for seat in self.seats if seat.player != player)
         host = NO_HOST if player == self.host else self.host
-        return replace(self, seats=seats, host=host).with_host()
+        return _with_seats(self, seats, host).with_host()
 
     def with_host(self) -> "Roster":
         """Return the roster with the host transferred, if that is enabled and necessary.
@@ -187,3 +187,6 @@ class Roster:
     def _with_seat(self, seat: Seat) -> "Roster":
         seats = tuple(seat if old.player == seat.player else old for old in self.seats)
         return replace(self, seats=seats)
+
+
+_with_seats: Callable[[Roster, tuple[Seat, ...], int], Roster] = copier(Roster, "seats", "host")

@@ -41,6 +41,8 @@ class TopicIndex:
         #: The rows of the second set, and how many of them have been written.
         self._rows: list[tuple[str, int]] = []
         self._written = 0
+        #: Whether the next batch writes rows.
+        self.due = False
         #: The first ids above the second set, and above both sets.
         self._gathering_from = self._next_id = 0
 
@@ -66,25 +68,22 @@ class TopicIndex:
         return [*self._writing.get(topic, ()), *gathering]
 
     def take(self) -> list[tuple[str, int]]:
-        """Return the rows that the next batch writes; `insert` and `commit` follow."""
-        if not self._rows and self._count >= self.MAX_ROWS:
-            self._start()
+        """Return the rows that a batch writes when some are due; `insert` and `commit` follow."""
         if not self._rows:
-            return []
+            self._start()
         count = self._added * self.ROWS_PER_ROW + self.MORE_ROWS
         return self._rows[self._written : self._written + count]
 
     def insert(self, db: sqlite3.Connection, rows: list[tuple[str, int]]) -> None:
         """Write rows that `take` has returned; the caller has a transaction open."""
-        if rows:
-            self._insert(db, rows)
-            if self._written + len(rows) == len(self._rows):
-                self._set_indexed(db, self._gathering_from)
+        self._insert(db, rows)
+        if self._written + len(rows) == len(self._rows):
+            self._set_indexed(db, self._gathering_from)
 
     def commit(
         self, rows: list[tuple[str, int]], entries: Sequence[tuple[int, list[str]]] = ()
     ) -> None:
-        """Take over that these rows were written, and these entries: the ids of each with its topics."""
+        """Take over that these rows were written, and these entries: the id of each with its topics."""
         if rows:
             self._written += len(rows)
             if self._written == len(self._rows):
@@ -100,6 +99,7 @@ class TopicIndex:
                     ids.append(id)
         self._count += count
         self._added = count
+        self.due = bool(self._rows) or self._count >= self.MAX_ROWS
         if entries:
             self._next_id = entries[-1][0] + 1
 
@@ -130,11 +130,11 @@ class TopicIndex:
 
 
 def insert_entries(
-    db: sqlite3.Connection, entries: Sequence[Entry], changes: game_sizes.Changes
-) -> list[tuple[int, list[str]]]:
-    """Insert entries, add their sizes to `changes` and return the id of each with the names of its topics.
+    db: sqlite3.Connection, index: TopicIndex, entries: Sequence[Entry], changes: game_sizes.Changes
+) -> tuple[list[tuple[str, int]], list[tuple[int, list[str]]]]:
+    """Insert entries, and the rows of earlier ones that are due; add the sizes of the entries to `changes`.
 
-    The caller has a transaction open.
+    Return what `index.commit` takes. The caller has a transaction open.
     """
     rows, topics_of = [], []
     size_key, size = ("", 0), 0
@@ -155,7 +155,11 @@ def insert_entries(
     if size:
         changes[size_key] = changes.get(size_key, 0) + size
     db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
-    return topics_of
+    due: list[tuple[str, int]] = []
+    if index.due:
+        due = index.take()
+        index.insert(db, due)
+    return due, topics_of
 
 
 def after(

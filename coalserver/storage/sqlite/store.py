@@ -389,7 +389,6 @@ def _write(
     for counter, count in batch.counters.items():
         counters.append((codec.COUNTER_NAMES.get(counter, counter), count))
     changes, sizes = game_sizes.document_changes(db, stored_sizes, batch, saved)
-    topic_rows = topic_index.take()
     with transaction(db):
         db.executemany(
             "INSERT INTO entity VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET doc = excluded.doc",
@@ -397,8 +396,7 @@ def _write(
         )
         if deleted:
             db.executemany("DELETE FROM entity WHERE kind = ? AND id = ?", deleted)
-        entry_topics = history.insert_entries(db, batch.entries, changes)
-        topic_index.insert(db, topic_rows)
+        written = history.insert_entries(db, topic_index, batch.entries, changes)
         if batch.lines:
             log_lines.write(db, batch.lines)
             log_lines.continue_chats(db, batch.continued_chats)
@@ -419,7 +417,7 @@ def _write(
             db.executemany(DELETE_SIGN, deleted_players)
         if changes:
             db.executemany(game_sizes.ADD, [(*key, change) for key, change in changes.items()])
-    topic_index.commit(topic_rows, entry_topics)
+    topic_index.commit(*written)
     stored_sizes.add_written(sizes, deleted, counters)
     for (game, _), change in changes.items():
         game_bytes[game] = game_bytes.get(game, 0) + change
