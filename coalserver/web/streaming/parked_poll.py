@@ -137,7 +137,7 @@ class ParkingProtocol(Connection):
             if feed.has_newer(subscription.topics, cursor):
                 response = plan.shared_response(subscription, cursor)
                 if response is not None:
-                    self._write(response, core.clocks.steady())
+                    self.answer(response, core.clocks.steady())
                     return True
                 # The API shows none of the new entries.
                 digits = b"%d" % feed.head
@@ -291,13 +291,22 @@ class ParkingProtocol(Connection):
     # What ends a wait.
 
     def answer(self, response: bytes, now: float) -> None:
-        """Write the response to the parked poll, which has left its group."""
-        if self._way == PARKED:
-            self._way = READY
-            return self._write(response, now)
-        self._way = READY
-        self._write(response, now)
-        self._handle_oddity()
+        """Write the response to a poll, which has left its group or was not parked."""
+        way, self._way = self._way, READY
+        if self._seen != int(now):
+            self._sign(now)
+        written = 0
+        if self._socket != NO_SOCKET:
+            try:
+                written = write(self._socket, response)
+            except OSError:
+                pass
+        if written != len(response):
+            self.hand_back()
+            if self.transport is not None:
+                self.transport.write(response[written:])
+        if way == ODD:
+            self._handle_oddity()
 
     def ask_again(self) -> None:
         """Hand the parked request to aiohttp's parser as if it had just arrived."""
@@ -361,21 +370,6 @@ class ParkingProtocol(Connection):
         """Answer the parked poll without entries."""
         group.waiting.pop(self, None)
         self.answer(group.empty_response(), group.app.core.clocks.steady())
-
-    def _write(self, response: bytes, now: float) -> None:
-        if self._seen != int(now):
-            self._sign(now)
-        if self._socket != NO_SOCKET:
-            try:
-                written = write(self._socket, response)
-            except OSError:
-                written = 0
-            if written == len(response):
-                return
-            self.hand_back()
-            response = response[written:]
-        if self.transport is not None:
-            self.transport.write(response)
 
     def _handle_oddity(self) -> None:
         """Handle what made the parked poll ODD, after its answer."""

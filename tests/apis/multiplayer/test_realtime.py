@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import os
 
 import pytest
 
 from coalserver.apis.multiplayer.relay import Relay
+from coalserver.web.streaming import send_buffer
 from tests.apis.multiplayer.clients import make_sample_game
 from tests.apis.multiplayer.scene import success
 from tests.apis.multiplayer.socket_client import connect_socket, connect_sockets, make_three_members
@@ -157,6 +159,21 @@ async def test_messages_of_each_sender_arrive_in_order(scene):
         assert [message["data"] for message in messages if message["command"] == name] == [
             *range(50)
         ]
+
+
+@pytest.mark.parametrize("taken", [0, 10])
+async def test_frames_that_a_socket_does_not_take_arrive_in_order(scene, monkeypatch, taken):
+    def write_some(number, raw):
+        if not taken:
+            raise BlockingIOError
+        return os.write(number, raw[:taken])
+
+    monkeypatch.setattr(send_buffer, "write", write_some)
+    host, guest, _ = await connect_sockets(*await make_three_members(scene))
+    for number in range(5):
+        await host.send(f"c{number}", data=number)
+    messages = [await guest.receive_message() for _ in range(5)]
+    assert [message["data"] for message in messages] == [*range(5)]
 
 
 async def test_relayed_messages_are_in_no_feed(scene):
