@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -161,6 +161,22 @@ class RequestContext:
     def take(self, limit: UseLimit) -> None:
         """Count this request in a limit of use. Raises TOO_MANY_REQUESTS."""
         self.app.use_limiter.take(self, limit)
+
+    @property
+    def was_valid(self) -> bool:
+        """Whether the credentials were valid when the request came: after a wait it is authenticated again."""
+        if self.caller is not ANONYMOUS:
+            return True
+        return bool(getattr(self.request.protocol, "asks_again", False))
+
+    def refuse_credentials(self, limit_key: str, error: DomainError) -> NoReturn:
+        """Count wrong credentials and raise an error, RATE_LIMITED after too many.
+
+        Credentials that became invalid while the request waited are not counted.
+        """
+        if self.was_valid:
+            raise error
+        self.app.failure_limiter.record_and_raise(limit_key, error=error)
 
     @property
     def is_from_proxy(self) -> bool:

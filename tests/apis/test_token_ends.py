@@ -1,7 +1,7 @@
-"""Tokens that end by time while a poll waits, or a stream or socket is open: each ends within seconds, by itself.
+"""Tokens that end while a poll waits, or a stream or socket is open.
 
-Of all APIs only the hosts API has tokens that end although they are used. Those of the COAL API are checked before each
-entry is sent, see its own tests.
+By time, each ends within seconds, by itself. Of all APIs only the hosts API has tokens that end although they are used.
+Those of the COAL API are checked before each entry is sent, see its own tests.
 """
 
 import asyncio
@@ -14,10 +14,14 @@ from coalserver.core.queries.players import token_by_secret
 from coalserver.core.unit_of_work import UnitOfWork
 from tests.apis.app import TIMEOUT_SECONDS, TestApp
 from tests.apis.hosts.clients import HostClient, make_hosted_session
+from tests.apis.multiplayer.scene import failure, make_scene, success
+from tests.apis.rooms.factories import make_room_with_chat
 
 REFUSED = 1008
 #: Seconds that the token of a test has left.
 SECONDS = 1.0
+#: More than the wrong tokens that one address may send in a minute.
+MANY = 12
 
 
 def shorten_token(uow: UnitOfWork, *, secret: str, until: float) -> None:
@@ -91,3 +95,30 @@ async def test_feed_whose_token_lasts_stays_open(test_app: TestApp) -> None:
         assert (await socket.receive_json())["type"] == "hello"
         assert (await socket.receive_json())["name"] == "go"
     await socket.close()
+
+
+@pytest.mark.usefixtures("park_polls")
+async def test_token_revoked_while_its_poll_waits_is_not_a_wrong_one(test_app: TestApp) -> None:
+    host, room = await make_room_with_chat(test_app)
+    for _ in range(MANY):
+        ann = await test_app.sign_in_guest()
+        await ann.post(f"{room}/join")
+        head = test_app.core.feed.head
+        poll = await test_app.start_waiting(ann.get(f"{room}/events?after-event-id={head}&wait=30"))
+        await ann.post("/accounts/logout")
+        answer = await poll
+        assert (answer.status, answer.json["error"]) == (403, "auth.invalid")
+    # A request that comes with the token is one.
+    statuses = {(await ann.get(f"{room}/events")).status for _ in range(MANY)}
+    assert statuses == {403, 429}
+
+
+async def test_key_replaced_while_its_poll_waits_is_not_a_wrong_one(test_app: TestApp) -> None:
+    scene = await make_scene(test_app)
+    await scene.fill_room()
+    guest = scene.guest
+    for _ in range(MANY):
+        poll = await test_app.start_waiting(guest.get("game_room.php/updates/poll?wait=30"))
+        rotated = success(await guest.post("game_players.php/rotate"))
+        assert failure(await poll) == (401, "Invalid player token")
+        guest.key = rotated["private_key"]

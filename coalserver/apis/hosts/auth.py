@@ -78,7 +78,7 @@ def limit_key(ctx: RequestContext) -> str:
 
 def raise_limited(ctx: RequestContext, code: ErrorCode) -> NoReturn:
     """Count an invalid credential and raise an error, RATE_LIMITED after too many."""
-    ctx.app.failure_limiter.record_and_raise(limit_key(ctx), error=DomainError(code))
+    ctx.refuse_credentials(limit_key(ctx), DomainError(code))
 
 
 def _get_token(ctx: RequestContext) -> Token:

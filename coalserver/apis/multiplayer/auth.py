@@ -102,6 +102,6 @@ def _get_credential(ctx: RequestContext, kind: str) -> str:
 
 def _raise_limited(ctx: RequestContext, kind: str) -> NoReturn:
     """Count an invalid credential and raise INVALID_TOKEN, or RATE_LIMITED after too many."""
-    ctx.app.failure_limiter.record_and_raise(
-        f"token {ctx.network}", error=DomainError(ErrorCode.INVALID_TOKEN, subject=kind)
+    ctx.refuse_credentials(
+        f"token {ctx.network}", DomainError(ErrorCode.INVALID_TOKEN, subject=kind)
     )

@@ -19,9 +19,7 @@ def player(ctx: RequestContext) -> Caller:
             return caller  # type: ignore[no-any-return]
     token = token_by_secret(ctx.core.state, secret=get_bearer_token(ctx))
     if token is None or is_token_expired(ctx.core, token):
-        ctx.app.failure_limiter.record_and_raise(
-            f"token {ctx.network}", error=DomainError(ErrorCode.INVALID_TOKEN)
-        )
+        ctx.refuse_credentials(f"token {ctx.network}", DomainError(ErrorCode.INVALID_TOKEN))
     caller = Caller(player_id=token.player, account_id=token.account, token_id=token.id)
     if known is not None:
         known[player] = token.digest, caller

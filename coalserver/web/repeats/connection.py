@@ -81,6 +81,11 @@ class RepeatContext(RequestContext):
     def method(self) -> str:
         return self.route.method
 
+    @property
+    def was_valid(self) -> bool:
+        # No repeated request was parked.
+        return self.caller is not ANONYMOUS
+
 
 class RepeatingConnection(RequestHandler):
     """A connection that answers a request that repeats a head which was seen before."""

@@ -45,7 +45,7 @@ class ParkingProtocol(Connection):
 
     __slots__ = (
         "_raw", "_plan", "_group", "_way", "_before", "_after", "_start", "_end", "_digits", "_buffered",
-        "_control", "_valid_until", "_wait", "_due", "_entry", "_seen", "_socket",
+        "_control", "_valid_until", "_wait", "_due", "_entry", "_seen", "_socket", "asks_again",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -75,6 +75,8 @@ class ParkingProtocol(Connection):
         self._seen = 0
         #: While the poll reader reads this connection, and its transport has nothing to write.
         self._socket = NO_SOCKET
+        #: Whether the request in progress is a poll that was parked with valid credentials.
+        self.asks_again = False
 
     # Reading.
 
@@ -274,6 +276,10 @@ class ParkingProtocol(Connection):
         if plan.player:
             core.presence.detach(plan.player, self)
 
+    def _request_finished(self, keep_alive: bool) -> None:
+        self.asks_again = False
+        super()._request_finished(keep_alive)
+
     def _response_finished(self) -> None:
         # A parked poll has no response yet, and the next one may have arrived within the answer to it.
         if self._way == ORDINARY and self._finished_count == self._request_count:
@@ -317,6 +323,7 @@ class ParkingProtocol(Connection):
         if plan is not None:
             self._sign_for(plan, plan.app.core.clocks.steady())
         self._raw = replayed
+        self.asks_again = True
         super().data_received(replayed)
         self._read_buffered(buffered)
 
