@@ -5,6 +5,7 @@ This relies on private members of aiohttp's `RequestHandler`, which `aiohttp_int
 
 import asyncio
 import logging
+import re
 from collections import Counter, deque
 from http import HTTPStatus
 from typing import Any
@@ -32,8 +33,10 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two log lines of one kind of malformed request, and between those of refused connections.
 MALFORMED_LOG_SECONDS, REFUSED_LOG_SECONDS = 1, 60
-#: Characters of a client's text in a log line.
+#: Characters of what is wrong with a request in a log line.
 MAX_LOGGED_TEXT = 200
+#: Where aiohttp quotes what a client has sent.
+_QUOTED = re.compile(r"""[\s:]*(?<!\w)b?['"].*""", re.DOTALL)
 #: The queue of a connection without requests: an empty deque takes 760 bytes.
 _NO_MESSAGES: Any = ()
 _MALFORMED = b"The request is malformed.\n"
@@ -306,7 +309,9 @@ class Connection(RepeatingConnection):
         if isinstance(server, ConnectionServer):
             peer = self.peername
             address = peer[0] if isinstance(peer, tuple) else peer
-            text = " ".join(one_line(str(error)).split())[:MAX_LOGGED_TEXT]
+            # What the client has sent may be a token.
+            cause = _QUOTED.sub("", str(error))
+            text = " ".join(one_line(cause).split())[:MAX_LOGGED_TEXT]
             server.malformed_log.log(
                 kind, "A request from %s is malformed: %s: %s", address, kind, text
             )

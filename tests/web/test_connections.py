@@ -56,6 +56,33 @@ async def test_malformed_requests_are_one_log_line_of_each_kind(
 
 
 @RUNNERS
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET / HTTP/1.1\nHost: x\nAuthorization: Bearer secret\n\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\0\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization Bearer secret\r\n\r\n",
+        b"GET /?ticket=secret HTTP/1.1 \r\nHost: x\r\n\r\n",
+        b"GET /?ticket=secret\0 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Player-Token: secret" + b"t" * 9000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
+    ],
+)
+async def test_malformed_requests_leave_no_secret_in_the_log(
+    runner_class: type[ConnectionRunner], request_bytes: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = runner_class(web.Application(), access_log=None)
+    port = await start(runner)
+    try:
+        with caplog.at_level(logging.DEBUG, "coalserver"):
+            assert (await send(port, request_bytes)).startswith(b"HTTP/1.1 400 ")
+        [text] = [record.getMessage() for record in caplog.records]
+        assert "is malformed" in text and "secret" not in text
+    finally:
+        await runner.cleanup()
+
+
+@RUNNERS
 @pytest.mark.parametrize("waits", [True, False])
 async def test_malformed_requests_leave_no_cycles(
     runner_class: type[ConnectionRunner], waits: bool
