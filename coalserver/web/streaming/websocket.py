@@ -297,7 +297,8 @@ class FeedSocket(CheckedSocket):
     """aiohttp's WebSocket for feeds: pings every 20 s, no compression, and an end that no client can delay."""
 
     def __init__(self, max_message_bytes: int) -> None:
-        super().__init__(compress=False, heartbeat=20, max_msg_size=max_message_bytes)
+        # aiohttp refuses as many bytes as its limit, too.
+        super().__init__(compress=False, heartbeat=20, max_msg_size=max_message_bytes + 1)
 
     def release(self) -> None:
         """Keep nothing alive after the end: no timer, and no error, which refers to where it was raised."""
@@ -412,7 +413,11 @@ class FrameParser(FrameCheck):
     def __init__(self, max_message_bytes: int) -> None:
         self.inbox = _Inbox(cast(Any, None), 1 << 16, loop=asyncio.get_running_loop())
         # Handlers take bytes.
-        reader = WebSocketReader(self.inbox, max_message_bytes, compress=False, decode_text=False)
+        # aiohttp refuses as many bytes as its limit, too.
+        reader = WebSocketReader(
+            self.inbox, max_message_bytes + 1, compress=False, decode_text=False
+        )
+        self.inbox.max_message_bytes = max_message_bytes
         super().__init__(reader, self.inbox)
         self._max_message_bytes = max_message_bytes
 
@@ -435,6 +440,7 @@ class _Inbox(WebSocketDataQueue):
 
     #: The socket that has the parser at present.
     socket: WebSocketConnection | None = None
+    max_message_bytes = 0
 
     def feed_data(self, data: Any, size: int) -> None:
         assert self.socket is not None
@@ -446,7 +452,11 @@ class _Inbox(WebSocketDataQueue):
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         assert self.socket is not None
         if isinstance(exc, WebSocketError):
-            self.socket.fail(exc.code, str(exc))
+            # aiohttp adds parts of the frame.
+            reason = str(exc).partition(":")[0]
+            if exc.code == WSCloseCode.MESSAGE_TOO_BIG:
+                reason = f"A message has at most {self.max_message_bytes} bytes"
+            self.socket.fail(exc.code, reason)
         else:
             self.socket.fail_internally(exc)
 

@@ -208,9 +208,16 @@ async def test_text_that_is_not_utf8_closes_the_connection(scene):
 async def test_oversized_message_closes_the_connection(scene):
     host, guest = await connect_two(scene)
     await host.socket.send_str('{"type":"send","command":"a","data":"%s"}' % ("x" * (1 << 16)))
-    code, _ = await host.receive_close()
-    assert code == 1009
+    assert await host.receive_close() == (1009, "A message has at most 65536 bytes")
     await guest.expect_nothing()
+
+
+async def test_message_of_the_largest_size_is_relayed(scene):
+    host, guest = await connect_two(scene)
+    message = '{"type":"send","command":"a","data":"%s"}'
+    text = "x" * ((1 << 16) - len(message) + 2)
+    await host.socket.send_str(message % text)
+    assert (await guest.receive_message())["data"] == text
 
 
 async def test_invalid_frame_closes_the_connection(scene):

@@ -99,7 +99,10 @@ async def test_too_large_message_closes_the_connection(test_app: TestApp) -> Non
     ann, room = await make_room_with_chat(test_app)
     async with socket(ann, room, "after-event-id=0") as opened:
         await receive(opened)
-        await opened.send_str("x" * 5000)
+        await opened.send_str("x" * 4096)
+        await ann.send_chat(room, "still here")
+        assert (await receive(opened))["event"]["text"] == "still here"
+        await opened.send_str("x" * 4097)
         answer = await opened.receive(TIMEOUT_SECONDS)
         assert (answer.type, answer.data) == (WSMsgType.CLOSE, 1009)
 
