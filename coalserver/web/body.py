@@ -231,7 +231,7 @@ def check_size(raw: bytes) -> bytes | None:
     if structure.count(b":") > MAX_NAMES:
         raise invalid_body(f"The body holds more than {MAX_NAMES:,} names.")
     if structure.count(b",") > MAX_COMMAS:
-        raise invalid_body(f"The body holds more than {MAX_COMMAS:,} values.")
+        raise invalid_body(f"The body holds more than {MAX_COMMAS:,} commas between values.")
     return structure
 
 
