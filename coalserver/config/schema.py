@@ -375,7 +375,7 @@ class Config:
     )
     park_polls: bool = setting(
         True,
-        "whether repeated long-polls wait in the protocol object, which is much faster",
+        "whether repeated long-polls and small requests do without aiohttp's, which is much faster",
         SwitchField(),
     )
     log_level: str = setting(

@@ -46,6 +46,7 @@ from coalserver.services.housekeeping import Housekeeping
 from coalserver.site.auth import SignupPolicy
 from coalserver.storage.data_directory import DataDirectory
 from coalserver.storage.sqlite.store import SqliteStore
+from coalserver.web.connections import ConnectionRunner
 from coalserver.web.pages.pages import compile_templates
 from coalserver.web.streaming.parked_poll import runner_class
 
@@ -118,15 +119,10 @@ async def serve(config: Config, on_started: OnStarted, commands: AdminCommands) 
             runtime.close()
 
 
-async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStarted) -> int:
-    config, home = runtime.config, runtime.home
-    await asyncio.to_thread(home.check_data)
-    core = await Core.recover(store, build_core_context(config, home))
-    app_context = build_app_context(config, home, runtime.restore_request, core, store)
-    supervisor = Supervisor()
-    supervisor.add("batch writer", core.writer.run, core.writer.close)
-    connections = max_connections(raise_open_files_limit())
-    application = build_application(app_context)
+def build_runner(
+    application: web.Application, config: Config, connections: int
+) -> ConnectionRunner:
+    """Return the runner of the server with a limit of connections; `park_polls` decides on both fast paths."""
     runner = runner_class(config.park_polls)(
         application,
         max_connections=connections,
@@ -138,6 +134,20 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
         shutdown_timeout=SHUTDOWN_TIMEOUT_SECONDS,
         keepalive_timeout=75,
     )
+    runner.repeat_requests = config.park_polls
+    return runner
+
+
+async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStarted) -> int:
+    config, home = runtime.config, runtime.home
+    await asyncio.to_thread(home.check_data)
+    core = await Core.recover(store, build_core_context(config, home))
+    app_context = build_app_context(config, home, runtime.restore_request, core, store)
+    supervisor = Supervisor()
+    supervisor.add("batch writer", core.writer.run, core.writer.close)
+    connections = max_connections(raise_open_files_limit())
+    application = build_application(app_context)
+    runner = build_runner(application, config, connections)
     _install_signal_handlers(runtime)
     hosting, options = app_context.service(Hosting), hosting_options(config, home)
     try:

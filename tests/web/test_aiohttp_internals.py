@@ -5,9 +5,12 @@ import logging
 import pytest
 from aiohttp import web, web_protocol
 
+from coalserver.config import Config
+from coalserver.server.lifecycle import build_runner
 from coalserver.web import connections
 from coalserver.web.aiohttp_internals import PRIVATE_MEMBERS, missing_members, usable
 from coalserver.web.connections import Connection, ConnectionRunner
+from coalserver.web.repeats.requests import REPEATS, Repeats
 from coalserver.web.streaming import parked_poll
 from coalserver.web.streaming.parked_poll import ParkingRunner, runner_class
 from tests.web.streaming.parking_server import run_parking_server
@@ -45,8 +48,17 @@ async def test_server_without_a_member_serves_polls_in_the_ordinary_way(monkeypa
         assert server.parked_count == 0
 
 
-def test_setting_selects_the_runner():
-    assert runner_class(True) is ParkingRunner and runner_class(False) is ConnectionRunner
+@pytest.mark.parametrize(("park_polls", "kind"), [(True, ParkingRunner), (False, ConnectionRunner)])
+async def test_setting_turns_both_fast_paths_off(park_polls, kind):
+    application = web.Application()
+    application[REPEATS] = Repeats(application)
+    runner = build_runner(application, Config(park_polls=park_polls), 10)
+    assert type(runner) is kind
+    await runner.setup()
+    try:
+        assert (runner.server.repeats is not None) is park_polls
+    finally:
+        await runner.cleanup()
 
 
 async def test_polls_are_parked_where_nothing_can_be_released(monkeypatch):
