@@ -45,7 +45,7 @@ def park_polls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture(params=[True, False], ids=["repeats", "ordinary"])
 def repeat_requests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """Answer repeated requests without aiohttp's, and not: a test of requests must hold either way."""
+    """Answer repeated requests without aiohttp's, and not: a test of requests that repeat must hold either way."""
     monkeypatch.setattr(ConnectionRunner, "repeat_requests", request.param)
     return bool(request.param)
 

@@ -73,6 +73,7 @@ async def test_game_is_played_with_the_keyboard_alone(visit, guest):
     await ann.expect_text("status", "Your turn. You play crosses.")
     await expect(ann.cell(4)).to_be_focused()
     await ann.press("Home", "ArrowUp", "ArrowRight", "Enter")
+    await ann.expect_text("status", "Bob’s turn.")
     await bob.play(session, 8)
     await ann.expect_board("OX..X...O")
     await ann.press("End", "ArrowDown", "ArrowLeft", "ArrowDown", " ")

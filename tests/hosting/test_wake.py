@@ -121,6 +121,7 @@ async def test_idle_world_falls_asleep_and_its_ping_does_not_wake_it(worlds: Wor
     await worlds.play(world)
     port = worlds.hosted(world).port
     assert port is not None
+    await worlds.until(lambda: worlds.run(world).world.empty_since is not None)
     worlds.clock_ahead = 301
     worlds.hosting.wake_all()
     await worlds.wait_for(world, "stopped")

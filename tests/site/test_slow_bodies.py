@@ -11,13 +11,13 @@ from tests.apis.app import ClientFactory, run_test_app
 @pytest.mark.parametrize(
     ("request_line", "status"),
     [
-        ("GET /", 200),
+        ("GET /", 413),
         ("POST /", 405),
         ("GET /static/icon.svg", 200),
         ("POST /static/icon.svg", 404),
         ("GET /static/nothing.css", 404),
         ("POST /nothing/here", 404),
-        ("GET /mc/README.md", 200),
+        ("GET /mc/README.md", 413),
     ],
 )
 async def test_body_that_never_comes_ends_the_connection(

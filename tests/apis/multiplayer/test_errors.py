@@ -15,9 +15,6 @@ from tests.apis.multiplayer.causes import CAUSES
 from tests.apis.multiplayer.errors import REQUESTS, credentials, prepare
 from tests.apis.multiplayer.scene import failure, load_json, make_scene, success
 
-#: Repeated and ordinary requests have the same contract.
-pytestmark = pytest.mark.usefixtures("repeat_requests")
-
 #: Endpoint -> messages, as in the document.
 REFERENCE = load_json("errors")
 #: Tested in test_leaderboard.py, test_realtime*.py and test_server_time.py.

@@ -7,9 +7,6 @@ import pytest
 
 from tests.apis.app import TestApp, make_session, run_test_app
 
-#: Repeated and ordinary requests have the same contract.
-pytestmark = pytest.mark.usefixtures("repeat_requests")
-
 ROOMS = "/games/noughts/rooms"
 #: Each path that takes a body, with a valid body.
 BODIES: list[tuple[str, str, dict[str, Any]]] = [

@@ -8,9 +8,6 @@ import pytest
 from coalserver.server.app import all_apis
 from tests.apis.app import ApiClient, TestApp
 
-#: Repeated and ordinary requests have the same contract.
-pytestmark = pytest.mark.usefixtures("repeat_requests")
-
 IDS = ["x", "-1", "1.0", "1e3", "0x1", "%2B1", "%31x", "9" * 18, "9" * 19, "9" * 5000]
 IDS += ["%00", "%FF", "%ED%A0%80", "%C2%B2", "%D9%A1", "%2F", "%2e%2e", "%", "%zz", "1%20", "{x}"]
 ROOM_REQUESTS = [
