@@ -375,7 +375,8 @@ class Config:
     )
     park_polls: bool = setting(
         True,
-        "whether repeated long-polls and small requests do without aiohttp's, which is much faster",
+        "whether repeated long-polls and small requests are handled without aiohttp's objects, "
+        "which is much faster",
         SwitchField(),
     )
     log_level: str = setting(
