@@ -104,7 +104,7 @@ def test_brackets_beside_long_strings_are_counted_once_per_level():
         (b'"",', MAX_STRINGS, "The body holds more than 65,536 strings and names."),
         (rb'"\\",', MAX_STRINGS, "The body holds more than 65,536 strings and names."),
         (b'{"a":1,"b":2},', MAX_NAMES // 2, "The body holds more than 32,768 names."),
-        (b"1,", MAX_COMMAS, "The body holds more than 131,072 values."),
+        (b"1,", MAX_COMMAS, "The body holds more than 131,072 commas between values."),
         (
             b"1234567890123456789,",
             MAX_LONG_NUMBERS,
