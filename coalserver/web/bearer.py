@@ -1,7 +1,5 @@
 """Bearer tokens (RFC 6750) and the tickets that replace them on event feeds."""
 
-from aiohttp import web
-
 from coalserver.core.caller import Caller
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.context import RequestContext
@@ -9,18 +7,18 @@ from coalserver.web.context import RequestContext
 _SCHEME = "bearer"
 
 
-def find_bearer_token(request: web.Request | RequestContext) -> str:
+def find_bearer_token(ctx: RequestContext) -> str:
     """Return the bearer token of a request, or an empty string where there is none.
 
     The scheme is case-insensitive (RFC 9110, 11.1). No other place than the header is read.
     """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, token = ctx.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == _SCHEME else ""
 
 
-def get_bearer_token(request: web.Request | RequestContext) -> str:
+def get_bearer_token(ctx: RequestContext) -> str:
     """Return the bearer token of a request. Raises TOKEN_REQUIRED where there is none."""
-    token = find_bearer_token(request)
+    token = find_bearer_token(ctx)
     if not token:
         raise DomainError(ErrorCode.TOKEN_REQUIRED)
     return token

@@ -111,7 +111,7 @@ class LargeBodies:
                 await asyncio.sleep(time.perf_counter() - started)
 
 
-async def read_context(ctx: RequestContext, max_bytes: int = MAX_PLAIN_BYTES) -> bytes:
+async def read_raw_body(ctx: RequestContext, max_bytes: int = MAX_PLAIN_BYTES) -> bytes:
     """Return the bytes of a body, decompressed. Raises what `read_bytes` raises."""
     return await read_bytes(ctx.request, max_bytes) if ctx.received is None else ctx.received
 

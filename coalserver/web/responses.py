@@ -33,19 +33,29 @@ class RawResponse(web.StreamResponse):
         self._bytes = body
         self._eof_sent = False
 
+    def to_bytes(
+        self, keep_alive: bool, *, minor_version: int = 1, with_body: bool = True
+    ) -> bytes:
+        """Return head and body for a request of HTTP/1.1 or HTTP/1.0 on a connection that is kept or closed."""
+        if not keep_alive:
+            end = b"Connection: close\r\n\r\n"
+        else:
+            end = b"\r\n" if minor_version else b"Connection: keep-alive\r\n\r\n"
+        return b"%b%b%b" % (self._head, end, self._bytes if with_body else b"")
+
     async def prepare(self, request: web.BaseRequest) -> None:
         """Write the whole response. Raises ConnectionResetError if the client has disconnected."""
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has disconnected")
-        body = b"" if request.method == "HEAD" else self._bytes
         keep_alive = self.keep_alive = request.keep_alive and not self.closes
-        if not keep_alive:
-            transport.write(self._head + b"Connection: close\r\n\r\n" + body)
-        elif request.version.minor == 0:
-            transport.write(self._head + b"Connection: keep-alive\r\n\r\n" + body)
-        else:
-            transport.write(self._head + b"\r\n" + body)
+        transport.write(
+            self.to_bytes(
+                keep_alive,
+                minor_version=request.version.minor,
+                with_body=request.method != "HEAD",
+            )
+        )
         if request.protocol.writing_paused:
             await request.protocol._drain_helper()
 

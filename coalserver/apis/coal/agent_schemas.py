@@ -33,7 +33,7 @@ from coalserver.web.body import (
     check_size,
     invalid_body,
     load_body,
-    read_context,
+    read_raw_body,
     without_strings,
 )
 from coalserver.web.context import RequestContext
@@ -239,7 +239,7 @@ async def read_agent_params(ctx: RequestContext, schema: RequestSchema) -> dict[
 
     Raises INVALID_REQUEST. Without a Content-Type the body is JSON if it begins with a brace.
     """
-    raw = await read_context(ctx, ctx.app.body_limit)
+    raw = await read_raw_body(ctx, ctx.app.body_limit)
     media = ctx.content_type if "Content-Type" in ctx.headers else ""
     if media not in ("", FORM_CONTENT_TYPE, JSON):
         raise web.HTTPUnsupportedMediaType

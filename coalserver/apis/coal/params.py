@@ -13,7 +13,7 @@ from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, missing
 
 from coalserver.domain.text import one_line
-from coalserver.web.body import invalid_body, load_body, parse_json, read_context
+from coalserver.web.body import invalid_body, load_body, parse_json, read_raw_body
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, parse_form_aside
 
@@ -156,7 +156,7 @@ async def read_params(ctx: RequestContext, schema: Schema) -> dict[str, Any]:
 
 
 async def _read_body(ctx: RequestContext) -> dict[str, Any]:
-    raw = ctx.raw = await read_context(ctx, ctx.app.body_limit)
+    raw = ctx.raw = await read_raw_body(ctx, ctx.app.body_limit)
     if not raw.strip():
         return {}
     media = ctx.content_type if ctx.headers.get("Content-Type") else ""

@@ -31,7 +31,7 @@ from coalserver.domain.accounts.oauth import DATA_SCOPE
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.api import Route
 from coalserver.web.bearer import get_bearer_token
-from coalserver.web.body import read_context
+from coalserver.web.body import read_raw_body
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import FORM_CONTENT_TYPE, Pairs, parse_form_aside
 from coalserver.web.responses import json_response
@@ -167,7 +167,7 @@ async def _read_pairs(ctx: RequestContext) -> Pairs:
 
     Raises INVALID_REQUEST.
     """
-    raw = await read_context(ctx)
+    raw = await read_raw_body(ctx)
     if ctx.content_type == FORM_CONTENT_TYPE:
         return await parse_form_aside(raw)
     if "Content-Type" in ctx.headers and ctx.content_type != JSON:

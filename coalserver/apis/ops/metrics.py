@@ -84,7 +84,7 @@ def world_families(worlds: Sequence[WorldMetrics]) -> list[Family]:
 
 def _check_may_read(ctx: RequestContext) -> None:
     expected = ctx.app.service(MetricsSettings).token
-    token = find_bearer_token(ctx.request)
+    token = find_bearer_token(ctx)
     if not token and _is_local(ctx.request):
         return
     if not expected:

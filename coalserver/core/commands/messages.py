@@ -3,7 +3,7 @@
 import json
 
 from coalserver.core import topics
-from coalserver.core.commands.members import TOUCH_SECONDS, emit_action_finished, touch_room
+from coalserver.core.commands.members import emit_action_finished, touch_room
 from coalserver.core.commands.rooms import take_turn
 from coalserver.core.commands.storage_limits import check_game_storage, check_room_actions
 from coalserver.core.queries.players import get_player
@@ -105,9 +105,7 @@ def send_update(
     events. Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER, GAME_STORAGE_FULL or NO_TARGETS.
     """
     room = get_room(uow, room_id)
-    # Checks that every update comes by: not one call more than necessary.
-    if room.close_reason is not None:
-        room.check_open()
+    room.check_open()
     check_game_storage(uow, room.game)
     host = room.roster.host == sender
     seat = room.roster.get_seat(sender).number
@@ -131,8 +129,7 @@ def send_update(
             if chat is not None and _reads_events(uow, player):
                 event = chat
             deliveries[player] = uow.emit(event, topics.updates(room.id, player)).id
-    if uow.now - room.touched >= TOUCH_SECONDS:
-        touch_room(uow, room)
+    touch_room(uow, room)
     return list(zip(players, map(deliveries.__getitem__, players), strict=True))
 
 

@@ -104,8 +104,7 @@ class Lobby:
         Raises LOBBY_CLOSED, LOBBY_STARTED, ALREADY_MEMBER, APPROVAL_REQUIRED, LOBBY_FULL or
         WRONG_PASSWORD.
         """
-        if self.state is not LobbyState.OPEN:
-            self.check_open()
+        self.check_open()
         if (self.requires_approval or self.password) and not approved:
             # `Roster.add` checks the rest in this order, too.
             if player in self.roster:

@@ -43,16 +43,11 @@ class RepeatContext(RequestContext):
     __slots__ = ("known", "content_type", "remote", "_connection", "_server", "_data", "_route")
 
     def __init__(self, connection: "RepeatingConnection", data: bytes, repeat: Repeat) -> None:
-        # As the base class, but without another call.
-        head, endpoint, self._route, self.path, self.received = repeat
-        app = self.app = endpoint.app
-        self.core = app.core
-        self.api, self.route = endpoint.api, endpoint.route
-        self.headers, self.content_type, self.known = head.headers, head.content_type, head.known  # type: ignore[misc]
+        head, endpoint, self._route, path, body = repeat
+        super().__init__(endpoint.app, endpoint.api, endpoint.route, path, head.headers, None)
+        self.received = body
+        self.content_type, self.known = head.content_type, head.known  # type: ignore[misc]
         self.remote = connection._remote  # type: ignore[misc]
-        self._request = None
-        self.caller = ANONYMOUS
-        self.body, self.raw = {}, b""
         self._connection = connection
         self._server = connection._manager
         self._data = data
@@ -188,8 +183,7 @@ class RepeatingConnection(RequestHandler):
             transport = self.transport
             if transport is not None and not transport.is_closing():
                 keep_alive = not response.closes
-                end = b"\r\n" if keep_alive else b"Connection: close\r\n\r\n"
-                transport.write(b"%b%b%b" % (response._head, end, response._bytes))
+                transport.write(response.to_bytes(keep_alive))
             self._finished_count += 1
             self._keeps_alive = keep_alive
             if self._paused:

@@ -151,8 +151,7 @@ class PollGroup:
         # depend on how far back memory reaches.
         cursor = max(self.newest, feed.previous_head)
         self.newest = feed.head
-        # As `_move_digits`, but without another call.
-        self.digits = b"%d" % feed.head if self._is_valid() else None
+        self._move_digits()
         if not feed.covers(cursor, self.subscription.topics):
             return self._ask_again()
         response = _render(self.app, self.api, self.subscription, cursor)
