@@ -26,7 +26,7 @@ from coalserver.web.responses import RawResponse
 if TYPE_CHECKING:
     from coalserver.web.endpoint import Endpoint
 
-#: Bytes that are kept behind a repeated request before reading from its client pauses.
+#: Bytes that are kept behind a request before reading from its client pauses.
 MAX_BUFFERED_BYTES = 16 * 1024
 #: `_missing` of a connection whose parser may hold a part of a request.
 _UNKNOWN = -1
@@ -106,7 +106,7 @@ class RepeatingConnection(RequestHandler):
         self._missing = 0
         #: The address of the peer, as aiohttp's requests have it.
         self._remote: str | None = None
-        #: Bytes that came behind the repeated request in progress.
+        #: Bytes that came behind the request that is answered here.
         self._behind = b""
         #: Finished requests, of all that were begun.
         self._finished_count = 0
@@ -123,7 +123,7 @@ class RepeatingConnection(RequestHandler):
         if repeats is None:
             return super().data_received(data)
         if self._context is not None:
-            return self._buffer_behind(data)
+            return self._keep_behind(data)
         count = self._request_count
         if self._missing:
             if self._missing > 0:
@@ -154,11 +154,18 @@ class RepeatingConnection(RequestHandler):
             repeats.keep(data, message)
         return max(missing, _UNKNOWN)
 
-    def _buffer_behind(self, data: bytes) -> None:
+    def _keep_behind(self, data: bytes) -> None:
         """Keep requests that arrive before the response: responses have the order of requests."""
         self._behind += data
         if len(self._behind) > MAX_BUFFERED_BYTES and self.transport is not None:
             self.transport.pause_reading()
+
+    def _read_behind(self, behind: bytes) -> None:
+        """Handle bytes that were kept, after the response."""
+        if behind:
+            if self.transport is not None:
+                self.transport.resume_reading()
+            self.data_received(behind)
 
     def _begin(self, ctx: RepeatContext, endpoint: "Endpoint") -> None:
         assert self._manager is not None
@@ -203,11 +210,8 @@ class RepeatingConnection(RequestHandler):
         self._next_keepalive_close_time = closes_at = loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
             self._keepalive_handle = loop.call_at(closes_at, self._process_keepalive)
-        if self._behind:
-            behind, self._behind = self._behind, b""
-            if self.transport is not None:
-                self.transport.resume_reading()
-            self.data_received(behind)
+        behind, self._behind = self._behind, b""
+        self._read_behind(behind)
 
     def _go_on(self, coroutine: Coroutine[Any, Any, bool]) -> None:
         """Run what returns whether the connection stays open."""

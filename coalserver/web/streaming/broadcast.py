@@ -7,12 +7,11 @@ their cursor, is kept once, with the group: an event touches nothing of a member
 import asyncio
 from collections.abc import Callable, Hashable
 from itertools import starmap
-from os import write
 from typing import Protocol
 from weakref import WeakValueDictionary
 
 from coalserver.web.context import AppContext
-from coalserver.web.streaming.direct_writes import socket_of
+from coalserver.web.streaming.direct_writes import socket_of, write_directly
 from coalserver.web.streaming.subscriptions import Subscription, read_memory
 
 #: Unread bytes above which a stream is not written to.
@@ -133,10 +132,7 @@ class BroadcastGroup:
     def _write(self, payload: bytes) -> None:
         size = len(payload)
         for member, number in self._members.items():
-            try:
-                written = write(number, payload)
-            except OSError:
-                written = 0
+            written = write_directly(number, payload)
             if written != size:
                 member.write(payload[written:])
 

@@ -2,18 +2,12 @@
 
 A transport's own write takes 0.4 µs longer, of the 6 µs that a delivery takes. A direct write is right only while the
 transport has nothing left to write, or the bytes would overtake others. What the socket does not take is for the
-transport, which also notices that a client has disconnected:
-
-    try:
-        written = os.write(number, raw)
-    except OSError:
-        written = 0
-    if written != len(raw):
-        transport.write(raw[written:])
+transport, which also notices that a client has disconnected.
 """
 
 import asyncio
 import os
+from os import write
 
 #: In place of a socket: a write to it fails, so that everything is left to the transport.
 NO_SOCKET = -1
@@ -26,3 +20,11 @@ def socket_of(transport: asyncio.BaseTransport) -> int:
         return NO_SOCKET
     number: int = found.fileno()
     return number
+
+
+def write_directly(number: int, raw: bytes) -> int:
+    """Write to a socket; return how many bytes it has taken: 0 if it takes none, or has failed."""
+    try:
+        return write(number, raw)
+    except OSError:
+        return 0

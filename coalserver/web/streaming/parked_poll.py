@@ -10,7 +10,6 @@ This relies on private members of aiohttp's `RequestHandler`, which `aiohttp_int
 `runner_class` selects connections that do not park.
 """
 
-from os import write
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -20,7 +19,7 @@ from coalserver.core.ports import Topic
 from coalserver.domain.errors import DomainError
 from coalserver.web.aiohttp_internals import PARKED_POLLS, RELEASED_CONNECTIONS, usable
 from coalserver.web.connections import Connection, ConnectionRunner, ConnectionServer
-from coalserver.web.streaming.direct_writes import NO_SOCKET
+from coalserver.web.streaming.direct_writes import NO_SOCKET, write_directly
 from coalserver.web.streaming.poll_group import PollGroup, PollGroups, PollPlan
 from coalserver.web.streaming.poll_reader import PollReader
 from coalserver.web.streaming.timers import MIN_BUCKET_SECONDS, Handle
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 #: Larger requests are handled as usual.
 MAX_HEAD_BYTES = 4096
-#: Bytes buffered behind a parked poll before reading from its client pauses.
-MAX_BUFFERED_BYTES = 16 * 1024
 _CURSOR = b"after-event-id="
 _MAX_DIGITS = 18
 
@@ -44,7 +41,7 @@ class ParkingProtocol(Connection):
     """A connection that can park polls. It waits itself for its caller's control topic and for the timers."""
 
     __slots__ = (
-        "_raw", "_plan", "_group", "_way", "_before", "_after", "_start", "_end", "_digits", "_buffered",
+        "_raw", "_plan", "_group", "_way", "_before", "_after", "_start", "_end", "_digits",
         "_control", "_valid_until", "_wait", "_due", "_entry", "_seen", "_socket", "asks_again",
     )  # fmt: skip
 
@@ -61,7 +58,6 @@ class ParkingProtocol(Connection):
         self._start = self._end = 0
         #: The cursor of the parked poll.
         self._digits = b""
-        self._buffered = b""
         self._control: tuple[Topic, ...] = ()
         self._valid_until = 0.0
         #: Whole seconds that a poll waits, with jitter; 0 for a short wait, which has a timer for each poll.
@@ -103,7 +99,7 @@ class ParkingProtocol(Connection):
                     return
             self._resign()
         elif way:
-            return self._buffer(data)
+            return self._keep_behind(data)
         elif self._plan is not None:
             # More than one request is in progress.
             self._resign()
@@ -157,13 +153,11 @@ class ParkingProtocol(Connection):
         if self._entry is None:
             self._start_timing()
 
-    def _buffer(self, data: bytes) -> None:
-        """Keep requests that arrive behind a parked poll: responses have the order of requests."""
+    def _keep_behind(self, data: bytes) -> None:
+        """Keep requests that arrive behind a parked poll."""
         self._way = ODD
         self.hand_back()
-        self._buffered += data
-        if len(self._buffered) > MAX_BUFFERED_BYTES and self.transport is not None:
-            self.transport.pause_reading()
+        super()._keep_behind(data)
 
     def hand_back(self) -> None:
         """Let the transport read and write again, which handles all but whole polls and answers that fit."""
@@ -291,7 +285,7 @@ class ParkingProtocol(Connection):
 
     def _release(self, attempts: int = 3) -> None:
         super()._release(attempts)
-        if self._released and self._plan and self._socket == NO_SOCKET and not self._buffered:
+        if self._released and self._plan and self._socket == NO_SOCKET and not self._behind:
             self._socket = self._plan.app.per_process(PollReader).add(self)
 
     # What ends a wait.
@@ -301,12 +295,7 @@ class ParkingProtocol(Connection):
         way, self._way = self._way, READY
         if self._seen != int(now):
             self._sign(now)
-        written = 0
-        if self._socket != NO_SOCKET:
-            try:
-                written = write(self._socket, response)
-            except OSError:
-                pass
+        written = 0 if self._socket == NO_SOCKET else write_directly(self._socket, response)
         if written != len(response):
             self.hand_back()
             if self.transport is not None:
@@ -317,7 +306,7 @@ class ParkingProtocol(Connection):
     def ask_again(self) -> None:
         """Hand the parked request to aiohttp's parser as if it had just arrived."""
         replayed = b"%b%b%b" % (self._before, self._digits, self._after)
-        buffered, self._buffered = self._buffered, b""
+        behind, self._behind = self._behind, b""
         plan = self._plan
         self._resign()
         if plan is not None:
@@ -325,7 +314,7 @@ class ParkingProtocol(Connection):
         self._raw = replayed
         self.asks_again = True
         super().data_received(replayed)
-        self._read_buffered(buffered)
+        self._read_behind(behind)
 
     def wake(self) -> None:
         """Look at the caller again: something was published that concerns them alone."""
@@ -368,7 +357,6 @@ class ParkingProtocol(Connection):
         plan, parked = self._plan, self.there
         self._force_close = True
         self._resign()
-        self._buffered = b""
         if plan is not None and parked:
             self._sign_for(plan, plan.app.core.clocks.steady())
         super().connection_lost(exc)
@@ -387,15 +375,8 @@ class ParkingProtocol(Connection):
             self._paused or plan.app.core.feed.closed or plan.app.core.presence.away(plan.player)
         ):
             self._resign()
-        buffered, self._buffered = self._buffered, b""
-        self._read_buffered(buffered)
-
-    def _read_buffered(self, buffered: bytes) -> None:
-        if not buffered:
-            return
-        if self.transport is not None:
-            self.transport.resume_reading()
-        self.data_received(buffered)
+        behind, self._behind = self._behind, b""
+        self._read_behind(behind)
 
     # Activity.
 

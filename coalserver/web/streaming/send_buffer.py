@@ -7,9 +7,9 @@ not catch up is disconnected.
 
 import asyncio
 from collections.abc import Callable
-from os import write
 from typing import Protocol, cast
 
+from coalserver.web.streaming.direct_writes import write_directly
 from coalserver.web.streaming.timers import Timers
 from coalserver.web.streaming.websocket import MessageHandler, WebSocketConnection
 
@@ -96,10 +96,7 @@ class SendBuffer:
         if transport is None or transport.is_closing():
             return
         if not transport.get_write_buffer_size():
-            try:
-                written = write(connection.number, raw)
-            except OSError:
-                written = 0
+            written = write_directly(connection.number, raw)
             if written == len(raw):
                 return
             raw = raw[written:]

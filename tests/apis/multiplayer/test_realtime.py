@@ -7,7 +7,7 @@ import os
 import pytest
 
 from coalserver.apis.multiplayer.relay import Relay
-from coalserver.web.streaming import send_buffer
+from coalserver.web.streaming import direct_writes
 from tests.apis.multiplayer.clients import make_sample_game
 from tests.apis.multiplayer.scene import success
 from tests.apis.multiplayer.socket_client import connect_socket, connect_sockets, make_three_members
@@ -168,7 +168,7 @@ async def test_frames_that_a_socket_does_not_take_arrive_in_order(scene, monkeyp
             raise BlockingIOError
         return os.write(number, raw[:taken])
 
-    monkeypatch.setattr(send_buffer, "write", write_some)
+    monkeypatch.setattr(direct_writes, "write", write_some)
     host, guest, _ = await connect_sockets(*await make_three_members(scene))
     for number in range(5):
         await host.send(f"c{number}", data=number)

@@ -5,12 +5,11 @@ import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from types import ModuleType
 
 import pytest
 
 from coalserver.web.connections import ConnectionRunner
-from coalserver.web.streaming import broadcast, direct_writes, parked_poll, poll_reader
+from coalserver.web.streaming import direct_writes, poll_reader
 from coalserver.web.streaming.direct_writes import NO_SOCKET
 from coalserver.web.streaming.event_stream import SseConnection
 from coalserver.web.streaming.held_connections import HeldConnection
@@ -178,7 +177,7 @@ def test_transport_without_a_plain_socket_is_written_to_itself():
 async def test_answer_that_the_socket_does_not_take_is_written_by_the_transport(
     server: ParkingServer, write: Callable[[int, bytes], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parked_poll, "write", write)
+    monkeypatch.setattr(direct_writes, "write", write)
     (connection,) = await park(server)
     (protocol,) = protocols(server)
     for number in range(3):
@@ -215,7 +214,7 @@ async def test_entries_that_a_socket_does_not_take_arrive_once_and_in_order(
     write: Callable[[int, bytes], int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(broadcast, "write", write)
+    monkeypatch.setattr(direct_writes, "write", write)
     connection = await open_feed(server, kind)
     for number in range(5):
         await server.send_chat(f"line {number}")
@@ -299,20 +298,21 @@ def test_the_same_holds_with_uvloop(scenario: Callable[[ParkingServer], Awaitabl
         loop.run(run())
 
 
-@pytest.mark.parametrize("module", [parked_poll, broadcast])
+@pytest.mark.parametrize("kinds", [("poll",), tuple(HEADERS)], ids=["poll", "streams"])
 @WRITES
 def test_what_sockets_do_not_take_arrives_with_uvloop(
-    module: ModuleType, write: Callable[[int, bytes], int], monkeypatch: pytest.MonkeyPatch
+    kinds: tuple[str, ...], write: Callable[[int, bytes], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uvloop = pytest.importorskip("uvloop")
 
     async def run() -> None:
         async with run_parking_server() as server:
-            if module is parked_poll:
+            if kinds == ("poll",):
                 await test_answer_that_the_socket_does_not_take_is_written_by_the_transport(
                     server, write, monkeypatch
                 )
-            for kind in HEADERS if module is broadcast else ():
+                return
+            for kind in kinds:
                 await test_entries_that_a_socket_does_not_take_arrive_once_and_in_order(
                     server, kind, write, monkeypatch
                 )
