@@ -108,6 +108,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, showError
     part.result.hidden = session.active;
     if (!session.active) sentence(part.result, ...resultText(my));
     part.again.hidden = session.active || cells === null;
+    part.actions.hidden = false;
     write(part.leave, session.active && my ? t("Leave game") : t("Back to rooms"));
     document.title = `${session.active ? text.replace(/\{name\}/g, names.name) : part.result.textContent} · ${session.name || gameName}`;
   }
@@ -193,7 +194,7 @@ export function openSession(stage, { game, id, name: gameName }, { go, showError
   }
 
   part.leave.onclick = () => attempt(part.leave, async () => {
-    if (session?.active && mine()) {
+    if (session.active && mine()) {
       if (!await ask(t("Leave this game? It may end for everyone."), {}, t("Leave game"))) return;
       await postAction(`${path}/leave`).catch((problem) => {
         if (!["session.over", "session.not_in_session", "session.not_found", "room.not_in_room"].includes(problem.code)) throw problem;

@@ -152,6 +152,22 @@ async def test_game_without_board_has_chat(visit, server, guest):
     await expect(ann.part("game-card").first).to_be_visible()
 
 
+async def test_game_cannot_be_left_before_it_is_loaded(visit, guest):
+    ann, bob = await visit(name="Ann"), await guest("Bob")
+    room = await bob.create_room("Friday evening")
+    await ann.room_row("Friday evening").get_by_role("button").click()
+    session = await bob.start(room)
+    await ann.expect_text("status", "Bob’s turn.")
+    release = await ann.delay_response(session)
+    await ann.page.reload()
+    await ann.expect_text("status", "Loading game…")
+    await expect(ann.part("leave")).to_be_hidden()
+    release.set()
+    await ann.part("leave").click()
+    await ann.part("question-yes").click()
+    await expect(ann.part("game-card").first).to_be_visible()
+
+
 async def test_two_tabs_of_player_show_same_game(visit):
     ann, bob = await visit(name="Ann"), await visit(name="Bob")
     await start_game(ann, bob)
@@ -173,6 +189,7 @@ async def test_question_before_leaving_a_game_can_be_declined(visit, guest):
     room = await bob.create_room("Friday evening")
     await ann.room_row("Friday evening").get_by_role("button").click()
     await bob.start(room)
+    await ann.expect_text("status", "Bob’s turn.")
     await ann.part("leave").click()
     question = ann.part("question-dialog")
     await expect(question).to_contain_text("Leave this game? It may end for everyone.")

@@ -1,10 +1,8 @@
 """Rooms before the game: joining, leaving, kicking, ready check and start."""
 
-import asyncio
+from playwright.async_api import expect
 
-from playwright.async_api import Route, expect
-
-from tests.browser.visitors import Visitor, http_error
+from tests.browser.visitors import http_error
 
 
 async def test_room_link_requires_name(visit, guest):
@@ -161,7 +159,7 @@ async def test_member_kicked_while_joining_is_notified(visit, guest):
     room = await ann.create_room("Friday evening")
     await bob.open_path(room)
     bob.expect_errors(http_error(403), http_error(400))
-    release = await delay_response(bob, f"{room}/chat")
+    release = await bob.delay_response(f"{room}/chat")
     async with bob.page.expect_request(f"**{room}/chat"):
         await bob.part("join").click()
     await ann.kick(room, "Bob")
@@ -213,24 +211,11 @@ async def test_spectator_is_notified_of_start(visit, guest):
     await spectator.expect_error_page("This room is closed.", "The game started without you.")
 
 
-async def delay_response(visitor: Visitor, path: str) -> asyncio.Event:
-    """Delay GET responses of a path until the event is set."""
-    release = asyncio.Event()
-
-    async def delay(route: Route) -> None:
-        if route.request.method == "GET":
-            await release.wait()
-        await route.continue_()
-
-    await visitor.page.route(f"**{path}", delay)
-    return release
-
-
 async def test_player_joining_during_start_enters_game(visit, guest):
     ann, bob = await guest("Ann"), await visit(name="Bob")
     room = await ann.create_room("Quick ones")
     bob.expect_errors(http_error(410))
-    release = await delay_response(bob, room)
+    release = await bob.delay_response(room)
     async with bob.page.expect_request(f"**{room}"):
         await bob.room_row("Quick ones").get_by_role("button").click()
     await ann.start(room)
@@ -244,7 +229,7 @@ async def test_spectator_joining_during_start_enters_game(visit, guest):
     await bob.open_path(room)
     bob.expect_errors(http_error(410))
     await bob.expect_text("status", "A seat is free.")
-    release = await delay_response(bob, room)
+    release = await bob.delay_response(room)
     async with bob.page.expect_request(f"**{room}"):
         await bob.part("join").click()
     await ann.start(room)

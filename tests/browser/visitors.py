@@ -1,11 +1,12 @@
 """Visitors of the site: actions and expectations on one page, by the texts it shows."""
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Locator, Page, expect
+from playwright.async_api import ConsoleMessage, Locator, Page, Route, expect
 
 #: Animations would take most of the time of a test.
 REDUCED_MOTION = {"reduced_motion": "reduce"}
@@ -172,6 +173,18 @@ class Visitor:
         tab = Visitor(page, self._url, self._console_errors, self._expected)
         await tab.page.goto(self.page.url)
         return tab
+
+    async def delay_response(self, path: str) -> asyncio.Event:
+        """Delay responses to GET requests of a path until the event is set."""
+        release = asyncio.Event()
+
+        async def delay(route: Route) -> None:
+            if route.request.method == "GET":
+                await release.wait()
+            await route.continue_()
+
+        await self.page.route(f"**{path}", delay)
+        return release
 
     async def open_path(self, path: str) -> None:
         """Follow a link to a room or session, given by its path in the API."""
