@@ -7,7 +7,6 @@ import pytest
 from tests.apis.multiplayer.scene import failure, make_scene, success
 
 #: Repeated and ordinary requests have the same contract.
-pytestmark = pytest.mark.usefixtures("repeat_requests")
 
 KEY = {"Idempotency_Key": "one"}
 OWNER = "owner"

@@ -9,7 +9,6 @@ import pytest
 from tests.apis.app import Answer, ApiClient, TestApp
 
 #: Repeated and ordinary requests have the same contract.
-pytestmark = pytest.mark.usefixtures("repeat_requests")
 
 KEY = "5b4a1f1e-1f0f-4c0e-9d0c-0d1a7e0c8a11"
 

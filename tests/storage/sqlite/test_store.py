@@ -15,19 +15,6 @@ from coalserver.storage.sqlite.store import SqliteStore
 from tests.storage.builders import ids, make_batch, make_entry, make_player, write_entries
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "store.sqlite3"
-
-
-@pytest.fixture
-async def store(path):
-    store = SqliteStore(path)
-    await store.open()
-    yield store
-    await store.close()
-
-
 async def write_and_close(path, *values):
     store = SqliteStore(path)
     await store.open()

@@ -17,19 +17,6 @@ from tests.storage.builders import ids, make_entry, write_entries
 TOPICS = [("lobby", 1), ("lobby", 2), ("lobbies", "noughts"), ("player", 7)]
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "store.sqlite3"
-
-
-@pytest.fixture
-async def store(path):
-    store = SqliteStore(path)
-    await store.open()
-    yield store
-    await store.close()
-
-
 async def kill(store):
     """End a store as a killed process does: nothing more is written."""
     for db in (store._reader, store._writer):
