@@ -12,10 +12,10 @@ Where a field may also be None, JSON null comes back as None: such a field has n
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -42,6 +42,8 @@ from coalserver.domain.play import (
 from coalserver.domain.play import events as play_event
 from coalserver.domain.text import trimmed
 
+K = TypeVar("K")
+V = TypeVar("V")
 Decoder = Callable[[Any], Any]
 Encoder = Callable[[Any], Any]
 
@@ -187,20 +189,48 @@ class UnknownDocument(Exception):
     """A document or a class that this codec cannot read or write."""
 
 
+class OnDemand(dict[K, V]):
+    """A mapping of known keys whose values are made when they are first asked for; others raise KeyError."""
+
+    def __init__(self, known: Iterable[K], make: Callable[[K], V]) -> None:
+        self._known, self._make = frozenset(known), make
+
+    def __missing__(self, key: K) -> V:
+        if key not in self._known:
+            raise KeyError(key)
+        value = self[key] = self._make(key)
+        return value
+
+    def make_all(self) -> None:
+        for key in self._known:
+            self[key]
+
+
 class Codec:
-    """Reads and writes documents of a closed set of dataclasses, found by their stored names."""
+    """Reads and writes documents of a closed set of dataclasses, found by their stored names.
+
+    What reads and writes a class is compiled for its first document: all of them would take 50 ms of every start, and
+    most starts and commands need few.
+    """
 
     def __init__(
         self,
         classes: Mapping[str, type],
         renamed: Mapping[type, Mapping[str, str]] = FIELDS,
     ) -> None:
-        self._decoders = {name: decoder(cls, renamed) for name, cls in classes.items()}
         self._names = {cls: name for name, cls in classes.items()}
         if len(self._names) < len(classes):
             raise UnknownDocument("one class has two stored names")
+        self._decoders = OnDemand(classes, lambda name: decoder(classes[name], renamed))
         #: Class -> stored name, and the encoder of a class that orjson does not write by itself.
-        self._encoders = {cls: (name, encoder(cls, renamed)) for cls, name in self._names.items()}
+        self._encoders = OnDemand(
+            self._names, lambda cls: (self._names[cls], encoder(cls, renamed))
+        )
+
+    def compile(self) -> None:
+        """Compile what reads and writes every class. Raises UnknownDocument for a class that cannot be stored."""
+        self._decoders.make_all()
+        self._encoders.make_all()
 
     def name_of(self, cls: type) -> str:
         """Return the stored name of a class. Raises UnknownDocument for a class that has none."""
@@ -214,9 +244,10 @@ class Codec:
 
         Raises UnknownDocument for a name or a document that this codec does not know.
         """
-        decode = self._decoders.get(name)
-        if decode is None:
-            raise UnknownDocument(f"no class is stored as {name}")
+        try:
+            decode = self._decoders[name]
+        except KeyError:
+            raise UnknownDocument(f"no class is stored as {name}") from None
         try:
             return decode(orjson.loads(document))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -224,9 +255,10 @@ class Codec:
 
     def load_all(self, name: str, documents: bytes) -> list[Any]:
         """Return the values of documents of one name that are written as a JSON list. Raises as `load`."""
-        decode = self._decoders.get(name)
-        if decode is None:
-            raise UnknownDocument(f"no class is stored as {name}")
+        try:
+            decode = self._decoders[name]
+        except KeyError:
+            raise UnknownDocument(f"no class is stored as {name}") from None
         try:
             return list(map(decode, orjson.loads(documents)))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -244,10 +276,10 @@ class Codec:
 
         Raises UnknownDocument for a class that has no stored name, and what `dump` raises.
         """
-        found = self._encoders.get(type(value))
-        if found is None:
-            raise UnknownDocument(f"{type(value).__name__} has no stored name")
-        name, encode = found
+        try:
+            name, encode = self._encoders[type(value)]
+        except KeyError:
+            raise UnknownDocument(f"{type(value).__name__} has no stored name") from None
         try:
             document = value if encode is None else encode(value)
         except ValueError as error:
