@@ -1,13 +1,16 @@
 """Password hashing with argon2id in worker threads; one hash takes as long as many requests."""
 
 import asyncio
+from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from secrets import token_bytes
 from typing import NamedTuple, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
+from argon2.low_level import ARGON2_VERSION
 
 T = TypeVar("T")
 
@@ -36,6 +39,16 @@ async def hash_password(password: str) -> str:
     return await asyncio.to_thread(HASHER.hash, password)
 
 
+def hash_of_no_password(hasher: PasswordHasher) -> str:
+    """Return a hash that is as long to verify as those of this hasher, without the time to compute one."""
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    salt, digest = (
+        b64encode(token_bytes(length)).rstrip(b"=").decode()
+        for length in (hasher.salt_len, hasher.hash_len)
+    )
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
+
+
 class PasswordService:
     """Hashes and verifies passwords without blocking the event loop.
 
@@ -54,7 +67,7 @@ class PasswordService:
         self._free_workers = MAX_WORKERS
         self._waiting_verifications: deque[asyncio.Future[None]] = deque()
         self._waiting_hashes: deque[asyncio.Future[None]] = deque()
-        self._dummy_hash = hasher.hash("nobody")
+        self._dummy_hash = hash_of_no_password(hasher)
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password."""

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
 from argon2.exceptions import VerifyMismatchError
 
 from coalserver.security.passwords import (
@@ -15,6 +15,7 @@ from coalserver.security.passwords import (
     PasswordQueueFull,
     PasswordService,
     VerifyResult,
+    hash_of_no_password,
 )
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -80,6 +81,15 @@ async def test_missing_account_takes_the_same_work_and_fails(missing_hash):
     passwords.close()
 
 
+@pytest.mark.parametrize("hasher", [HASHER, WEAK, PasswordHasher()])
+def test_hash_of_no_password_costs_what_others_cost(hasher):
+    made_up = hash_of_no_password(hasher)
+    assert extract_parameters(made_up) == extract_parameters(hasher.hash("nobody"))
+    assert made_up != hash_of_no_password(hasher)
+    with pytest.raises(VerifyMismatchError):
+        hasher.verify(made_up, "nobody")
+
+
 async def test_two_passwords_are_verified_at_once():
     hasher = CountingHasher()
     passwords = PasswordService(hasher)
@@ -99,9 +109,8 @@ class GatedHasher(PasswordHasher):
         self.calls: list[str] = []
 
     def hash(self, password: str, *, salt: bytes | None = None) -> str:
-        if password != "nobody":
-            self.gate.wait(10)
-            self.calls.append(f"hash {password}")
+        self.gate.wait(10)
+        self.calls.append(f"hash {password}")
         return super().hash(password)
 
     def verify(self, hash: str, password: str) -> bool:
