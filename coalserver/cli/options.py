@@ -1,8 +1,8 @@
 """Options that every command accepts, types of parameters, and the click classes that add them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +62,15 @@ class AbsolutePath(click.ParamType[str]):
         return str(Path(value).expanduser().absolute())
 
 
-def common_options(brief: bool) -> list[click.Option]:
+@cache
+def common_options(brief: bool) -> Sequence[click.Option]:
     """Return `--json`, `--config` and a flag for every setting that is not secret.
 
-    Values stay texts and go to the Invocation, so that the flags can stand before and after the
-    name of a command; the last one counts. With `brief`, the help lists `--data` only.
+    All commands share them. Values stay texts and go to the Invocation, so that the flags can stand before and after
+    the name of a command; the last one counts. With `brief`, the help lists `--data` only.
     """
     common: dict[str, Any] = {"expose_value": False, "callback": _record_flag}
-    return [
+    return (
         click.Option(
             ["--json"],
             is_flag=True,
@@ -90,7 +91,7 @@ def common_options(brief: bool) -> list[click.Option]:
                 if not setting.meta.secret
             ),
         ),
-    ]
+    )
 
 
 class SettingOption(click.Option):
