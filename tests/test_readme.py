@@ -3,10 +3,9 @@
 import re
 from pathlib import Path
 
-import click
 import pytest
 
-from coalserver.cli.main import ADMIN_COMMANDS
+from coalserver.cli.serve import admin_commands
 from coalserver.config.schema import settings
 from coalserver.server.app import all_apis
 
@@ -22,11 +21,7 @@ def test_readme_describes_setting(setting):
 
 
 #: The commands that help lists; others are for the command line's own use.
-SHOWN = [
-    name
-    for name, command in ADMIN_COMMANDS.commands.items()
-    if not (isinstance(command, click.Command) and command.hidden)
-]
+SHOWN = [name for name, command in admin_commands() if not command.hidden]
 
 
 @pytest.mark.parametrize("command", [*SHOWN, "check", "restore"])

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from coalserver.cli.offline import AdminCommand, run
-from coalserver.cli.options import AbsolutePath, Command, Invocation
+from coalserver.cli.offline import AdminCommand, DataCommand, run
+from coalserver.cli.options import AbsolutePath, Invocation
 from coalserver.cli.output import print_result
 from coalserver.core.commands.audit import record_audit_entry
 from coalserver.domain.audit import COMMAND_LINE, AuditAction
@@ -38,7 +38,7 @@ async def backup(context: AdminContext, *, file: str, worlds: bool = False) -> A
     return result
 
 
-@click.command("restore", cls=Command)
+@click.command("restore", cls=DataCommand)
 @click.argument("file", metavar="FILE", type=AbsolutePath(), help="File written by `backup`.")
 @click.pass_obj
 def restore(invocation: Invocation, file: str) -> int:
@@ -64,7 +64,7 @@ def restore(invocation: Invocation, file: str) -> int:
     return 0
 
 
-@click.command("compact", cls=Command)
+@click.command("compact", cls=DataCommand)
 @click.pass_obj
 def compact(invocation: Invocation) -> int:
     """Make the database smaller by what deleted data has left free. The server must be stopped."""

@@ -8,13 +8,16 @@ from typing import Any, TypeVar
 
 import click
 
+from coalserver.cli.error_messages import error_message
 from coalserver.cli.options import Command, Invocation
-from coalserver.cli.output import error_message, print_error, print_result
+from coalserver.cli.output import print_error, print_result
 from coalserver.config import Config
+from coalserver.core.ports import StoreFailed
 from coalserver.server import control
 from coalserver.server.admin import open_offline
 from coalserver.server.control import AdminCommands
 from coalserver.storage.data_directory import DataDirectory, DataDirectoryLocked, OperatorError
+from coalserver.storage.sqlite.schema import StoreUnusable
 
 T = TypeVar("T")
 
@@ -24,7 +27,27 @@ LOCK_TIMEOUT_SECONDS = 10
 RETRY_SECONDS = 0.1
 
 
-class AdminCommand(Command):
+class DataCommand(Command):
+    """A click command about stored data, which prints why the data cannot be used."""
+
+    def invoke(self, ctx: click.Context) -> int:
+        """Execute the command and return the exit status."""
+        invocation = ctx.find_object(Invocation)
+        assert invocation is not None
+        try:
+            return self.execute(ctx, invocation)
+        except (OperatorError, StoreUnusable) as error:
+            return print_error(str(error), 1, invocation.as_json)
+        except StoreFailed as error:
+            return print_error(f"The data cannot be written: {error}.", 1, invocation.as_json)
+
+    def execute(self, ctx: click.Context, invocation: Invocation) -> int:
+        """Call the callback, which prints the result and returns the exit status."""
+        status: int = super().invoke(ctx)
+        return status
+
+
+class AdminCommand(DataCommand):
     """A click command whose callback is a coroutine function of an AdminContext.
 
     `format` renders the result for people. Only a command that `creates_data` may initialize a
@@ -48,10 +71,8 @@ class AdminCommand(Command):
         assert self.callback is not None
         return self.callback
 
-    def invoke(self, ctx: click.Context) -> int:
+    def execute(self, ctx: click.Context, invocation: Invocation) -> int:
         """Execute the command, print its result and return the exit status."""
-        invocation = ctx.find_object(Invocation)
-        assert invocation is not None
         with invocation.quiet_logging():
             outcome = self.send(ctx, invocation.settings, ctx.params)
         if "error" in outcome:
@@ -102,7 +123,7 @@ async def _execute_offline(
     params: Mapping[str, Any],
 ) -> dict[str, Any]:
     async with open_offline(config, home) as context:
-        commands = AdminCommands({name: command}, error_message)
+        commands = AdminCommands({name: command}.get, error_message)
         return await control.run_admin_command(context, name, params, commands)
 
 

@@ -1,8 +1,10 @@
 """Options that every command accepts, types of parameters, and the click classes that add them."""
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,35 @@ class Command(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _format_options(self, ctx, formatter)
+
+
+class ImportedCommand(click.Command):
+    """Stands for a command or a group whose module is imported when it is called.
+
+    The module comes with the core and the storage, or with the whole server: help and usage errors need neither.
+    `place` is the name of a module of this package, a colon, and the name of the command in it; `help` is that of the
+    command.
+    """
+
+    def __init__(self, name: str, place: str, help: str) -> None:
+        super().__init__(name, help=help)
+        self._place = place
+
+    def load(self) -> click.Command:
+        """Import the module and return the command."""
+        module, _, name = self._place.partition(":")
+        was_enabled = gc.isenabled()
+        # Hardly anything that an import makes is garbage: collections would take a tenth of its time.
+        gc.disable()
+        try:
+            command: click.Command = getattr(import_module(f"coalserver.cli.{module}"), name)
+            return command
+        finally:
+            if was_enabled:
+                gc.enable()
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        return self.load().make_context(*args, **kwargs)
 
 
 class Group(click.Group):

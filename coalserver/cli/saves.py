@@ -16,9 +16,10 @@ from typing import Any
 
 import click
 
+from coalserver.cli.error_messages import error_message
 from coalserver.cli.offline import AdminCommand
 from coalserver.cli.options import AbsolutePath
-from coalserver.cli.output import error_message, format_fields, format_table, format_time
+from coalserver.cli.output import format_fields, format_table, format_time
 from coalserver.cli.world_orders import describe_trouble, hosted_world_by_key
 from coalserver.cli.worlds import key_argument
 from coalserver.config import Config

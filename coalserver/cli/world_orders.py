@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from coalserver.cli.error_messages import error_message
 from coalserver.cli.offline import AdminCommand
 from coalserver.cli.output import (
-    error_message,
     format_fields,
     format_table,
     format_time,

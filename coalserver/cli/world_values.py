@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from coalserver.cli.output import error_message
+from coalserver.cli.error_messages import error_message
 from coalserver.config.schema import suggestion
 from coalserver.core.commands.hosted_worlds import OTHER_NAMES
 from coalserver.domain.errors import DomainError, ErrorCode

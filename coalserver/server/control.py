@@ -41,9 +41,10 @@ class AdminCommand(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AdminCommands:
-    """The commands that the admin socket accepts, by name, and how errors are rendered."""
+    """The commands that the admin socket accepts, and how errors are rendered."""
 
-    commands: Mapping[str, AdminCommand]
+    #: Returns a command by its name, such as `game add`; None where there is none.
+    find: Callable[[str], AdminCommand | None]
     message: Callable[[DomainError], str]
 
 
@@ -55,7 +56,7 @@ async def run_admin_command(
     context: AdminContext, name: str, params: Mapping[str, Any], commands: AdminCommands
 ) -> dict[str, Any]:
     """Execute a command and return the response of the socket protocol."""
-    command = commands.commands.get(name)
+    command = commands.find(name)
     if command is None:
         return {
             "error": f"The running server does not know the command {name!r}. Restart it after an update."

@@ -12,6 +12,8 @@ from contextlib import closing
 import pytest
 
 from coalserver.cli import main, offline
+from coalserver.cli.options import ImportedCommand
+from coalserver.cli.serve import ADMIN_COMMANDS, admin_commands, browser_url
 from coalserver.config import Config
 from coalserver.config.schema import settings
 from coalserver.storage.data_directory import DataDirectory
@@ -176,7 +178,7 @@ def test_invalid_database_is_left_unchanged(line, data):
     ],
 )
 def test_browser_url_is_reachable_from_this_machine(base_url, listening_url, expected):
-    assert main.browser_url(Config(base_url=base_url), listening_url) == expected
+    assert browser_url(Config(base_url=base_url), listening_url) == expected
 
 
 def test_defaults_are_port_8080_and_data_in_the_working_directory(tmp_path):
@@ -203,20 +205,54 @@ def test_umask_is_restored(line):
 
 def test_no_parameter_is_named_like_a_setting():
     reserved = {setting.name for setting in settings()} | {"config", "json", "help"}
-    for admin_command in main.admin_commands().values():
+    for admin_command in dict(admin_commands()).values():
         own = [param.name for param in admin_command.params if param.expose_value]
         assert not reserved & set(own)
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize(
-    "name", ["", "serve", "check", "restore", "compact", "game", *main.ADMIN_COMMANDS.commands]
+    "name", ["", "serve", "check", "restore", "compact", "game", *dict(admin_commands())]
 )
 def test_every_command_has_help(name, flag, capsys):
     assert main.main([*name.split(), flag]) == 0
     help_page = capsys.readouterr().out
     assert help_page.startswith(f"Usage: {f'coalserver {name}'.strip()} [OPTIONS]")
     assert "--data" in help_page
+
+
+@pytest.mark.parametrize("name", main.program.commands)
+def test_help_of_a_command_is_known_before_its_module_is_imported(name):
+    command = main.program.commands[name]
+    if isinstance(command, ImportedCommand):
+        loaded = command.load()
+        assert (command.help, command.name) == (loaded.help, loaded.name)
+
+
+def test_help_and_settings_need_neither_the_core_nor_the_storage():
+    code = (
+        "import sys; from coalserver.cli.main import main; main(['--help']); main(['check']);"
+        "sys.exit(any(name.startswith(('coalserver.core', 'coalserver.storage', 'coalserver.server',"
+        " 'aiohttp')) for name in sys.modules))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment(),
+        check=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+@pytest.mark.parametrize("name", ["", "game", "game add x", "serve", "check", "restore", "no", 7])
+def test_server_executes_only_commands_for_servers(name):
+    assert ADMIN_COMMANDS.find(name) is None
+
+
+def test_server_finds_every_command_by_its_name():
+    commands = dict(admin_commands())
+    assert {"game add", "world set", "backup"} <= set(commands)
+    assert all(ADMIN_COMMANDS.find(name) is command for name, command in commands.items())
 
 
 def test_help_of_serve_describes_every_setting_with_its_default(capsys):

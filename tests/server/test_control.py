@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from coalserver.cli.output import error_message
+from coalserver.cli.error_messages import error_message
 from coalserver.config import Config
 from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -73,7 +73,7 @@ async def gate() -> Gate:
 def commands(gate: Gate) -> AdminCommands:
     runs = (echo, raise_known_error, raise_other_error, fail_to_write, fail_for_operator)
     samples = {run.__name__: SampleCommand(run) for run in runs}
-    return AdminCommands(samples | {"wait": SampleCommand(gate)}, error_message)
+    return AdminCommands((samples | {"wait": SampleCommand(gate)}).get, error_message)
 
 
 @pytest.fixture
