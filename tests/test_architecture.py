@@ -56,7 +56,7 @@ SYNCHRONOUS = ("domain", "game", "games", "core/commands", "core/queries")
 #: messages that pass through aiohttp's parser, which catches it too. `task` hands it to the coroutine that it runs.
 CATCH_ALL = {
     "core/feed.py", "web/endpoint.py", "web/repeats/task.py", "services/housekeeping.py", "domain/play/game.py",
-    "web/streaming/websocket.py",
+    "web/streaming/websocket.py", "web/streaming/write_queue.py",
 }  # fmt: skip
 #: Words that mean different things in different documents, as whole names.
 BANNED = {"session", "server", "user", "sessions", "servers", "users"}

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 from coalserver.web.context import AppContext
 from coalserver.web.streaming.direct_writes import socket_of, write_directly
 from coalserver.web.streaming.subscriptions import Subscription, read_memory
+from coalserver.web.streaming.write_queue import CLIENTS_AT_ONCE, WriteQueue
 
 #: Unread bytes above which a stream is not written to.
 HIGH_WATER_MARK = 64 * 1024
@@ -34,15 +35,29 @@ class BroadcastMember(Protocol):
     def fail(self, error: Exception) -> None: ...
 
 
+class _Section:
+    """Some of the members of a group: they are written to without a pause in between."""
+
+    __slots__ = ("members", "cursor")
+
+    def __init__(self, cursor: int) -> None:
+        #: Each with its socket. The transport of one that is not slow has nothing to write.
+        self.members: dict[BroadcastMember, int] = {}
+        #: All members have received the entries up to here.
+        self.cursor = cursor
+
+
 class BroadcastGroup:
     """The streams of one audience and transport that have received everything so far.
 
-    The feed wakes groups after single waiters, so that a stream that lost access has left by then.
+    The feed wakes groups after single waiters, so that a stream that lost access has left by then. Entries are written
+    to one section at a time.
     """
 
     __slots__ = (
-        "written_at", "_app", "_feed", "_api_name", "_subscription", "_encode_frame",
-        "_members", "_ahead", "_slow", "_cursor", "_cached_at", "_cached", "__weakref__",
+        "written_at", "_app", "_feed", "_api_name", "_subscription", "_encode_frame", "_queue",
+        "_sections", "_section_of", "_ahead", "_slow", "_cursor", "_newest", "_unwritten", "_payload",
+        "_upto", "_cached_at", "_cached", "__weakref__",
     )  # fmt: skip
 
     def __init__(
@@ -53,16 +68,22 @@ class BroadcastGroup:
         self._api_name = api_name
         self._subscription = subscription
         self._encode_frame = encode_frame
+        self._queue = app.per_process(WriteQueue)
         #: Time of the loop when the group last wrote to its members.
         self.written_at = 0.0
-        #: Each with its socket. The transport of one that is not in `_slow` has nothing to write.
-        self._members: dict[BroadcastMember, int] = {}
-        #: Members that have received a batch of which the feed has not told the group yet.
+        self._sections: list[_Section] = []
+        self._section_of: dict[BroadcastMember, _Section] = {}
+        #: Members that have received entries which are not yet written to all sections. They are in no section, and
+        #: their cursor is right.
         self._ahead: dict[BroadcastMember, int] = {}
         #: Members with unread bytes. They look for themselves before the group writes again.
         self._slow: dict[BroadcastMember, None] = {}
-        #: All members have received the entries up to here; those in `_ahead` everything.
-        self._cursor = -1
+        #: All members have received the entries up to here, and nothing was published on the topics after the other.
+        self._cursor = self._newest = -1
+        #: While frames are written: the sections that are left, the frames, and up to where entries are in them.
+        self._unwritten: list[_Section] = []
+        self._payload = b""
+        self._upto = -1
         self._cached_at = (-1, -1)
         self._cached = (b"", -1)
 
@@ -80,14 +101,14 @@ class BroadcastGroup:
     def join(self, member: BroadcastMember, transport: asyncio.WriteTransport) -> None:
         """Add a stream that has received everything so far. Its transport calls `slow_down` when it keeps bytes."""
         topics, number = self._subscription.topics, socket_of(transport)
-        if not self._members and not self._ahead:
-            self._cursor = member.cursor
-            self._members[member] = number
+        if not self._section_of and not self._ahead:
+            self._cursor = self._newest = self._feed.head
+            self._add(member, number)
             self._feed.subscribe(topics, self, last=True)
-        elif self._feed.has_newer(topics, self._cursor):
+        elif self._cursor < self._newest or self._feed.has_newer(topics, self._newest):
             self._ahead[member] = number
         else:
-            self._members[member] = number
+            self._add(member, number)
         if transport.get_write_buffer_size():
             # A transport that has called `pause_writing` calls it again only after everything was written.
             self._slow[member] = None
@@ -95,56 +116,116 @@ class BroadcastGroup:
     def leave(self, member: BroadcastMember) -> None:
         """Remove a stream, if it is a member, and set its cursor to what it has received."""
         self._slow.pop(member, None)
-        if self._members.pop(member, None) is not None:
-            member.cursor = max(member.cursor, self._cursor)
+        section = self._section_of.pop(member, None)
+        if section is not None:
+            del section.members[member]
+            member.cursor = max(member.cursor, section.cursor)
+            if not section.members:
+                self._sections.remove(section)
         elif self._ahead.pop(member, None) is None:
             return
-        if not self._members and not self._ahead:
+        if not self._section_of and not self._ahead:
+            self._unwritten = []
             self._feed.unsubscribe(self._subscription.topics, self)
 
     def slow_down(self, member: BroadcastMember) -> None:
         """Note that the transport of a member has bytes to write. May be called while the group writes."""
-        if member in self._members or member in self._ahead:
+        if member in self._section_of or member in self._ahead:
             self._slow[member] = None
 
     def wake(self) -> None:
         """Write new entries to all members."""
         feed, topics = self._feed, self._subscription.topics
+        if self._cursor >= self._newest:
+            # Notified of every batch, the group knows that there was nothing since the last one: a quiet group does
+            # not depend on how far back memory reaches.
+            self._move_cursor(max(self._cursor, feed.previous_head))
+        self._newest = feed.head
         self._wake_slow()
-        if feed.closed or not feed.covers(self._cursor, topics):
-            members = [*self._members, *self._ahead]
-            self._members |= self._ahead
-            self._ahead = {}
-            for member in members:
+        for member in tuple(self._ahead):
+            if feed.has_newer(topics, member.cursor) or not feed.covers(member.cursor, topics):
                 member.wake()
-            self._cursor = feed.head
-            return
-        while feed.has_newer(topics, self._cursor):
-            payload, upto = self.frames_after(self._cursor)
-            if payload:
-                self.written_at = asyncio.get_running_loop().time()
-                self._write(payload)
-            self._cursor = upto
-            self._wake_slow()
-        self._members |= self._ahead
-        self._ahead = {}
+        if feed.closed or not feed.covers(self._cursor, topics):
+            return self._wake_all()
+        self._queue.start(self)
 
-    def _write(self, payload: bytes) -> None:
-        size = len(payload)
-        for member, number in self._members.items():
-            written = write_directly(number, payload)
-            if written != size:
-                member.write(payload[written:])
+    def write_some(self) -> bool:
+        """Write to some of the members; return whether there is more to write."""
+        self._wake_slow()
+        if not self._unwritten and not self._begin():
+            return False
+        self.written_at = asyncio.get_running_loop().time()
+        left, unwritten = CLIENTS_AT_ONCE, self._unwritten
+        while unwritten and left > 0:
+            section = unwritten.pop()
+            _write(section.members, self._payload)
+            section.cursor = self._upto
+            left -= len(section.members)
+        if unwritten:
+            return True
+        self._cursor = self._upto
+        self._wake_slow()
+        return self._begin()
 
     def fail(self, error: Exception) -> None:
-        for member in (*self._members, *self._ahead):
+        for member in (*self._section_of, *self._ahead):
             member.fail(error)
+
+    def _add(self, member: BroadcastMember, number: int) -> None:
+        """Add a stream that has received what all others have."""
+        if not self._sections or len(self._sections[-1].members) >= CLIENTS_AT_ONCE:
+            self._sections.append(_Section(self._cursor))
+        self._section_of[member] = section = self._sections[-1]
+        section.members[member] = number
+
+    def _begin(self) -> bool:
+        """Render entries that are not yet written; False if all members have received everything."""
+        feed, topics = self._feed, self._subscription.topics
+        while self._cursor < self._newest:
+            if not feed.covers(self._cursor, topics):
+                self._wake_all()
+                return False
+            self._payload, self._upto = self.frames_after(self._cursor)
+            if self._payload and self._sections:
+                self._unwritten = self._sections[::-1]
+                return True
+            self._move_cursor(self._upto)
+        self._add_those_ahead()
+        return False
+
+    def _move_cursor(self, cursor: int) -> None:
+        self._cursor = cursor
+        for section in self._sections:
+            section.cursor = cursor
+
+    def _add_those_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, {}
+        for member, number in ahead.items():
+            self._add(member, number)
+
+    def _wake_all(self) -> None:
+        """Let all members look for themselves: the feed is closed, or entries are on disk only."""
+        self._unwritten = []
+        for member in (*self._section_of, *self._ahead):
+            member.wake()
+        # Those that have joined again have received everything.
+        self._newest = self._feed.head
+        self._move_cursor(self._newest)
+        self._add_those_ahead()
 
     def _wake_slow(self) -> None:
         """Let slow members look for themselves: they leave, and join again if their clients read."""
         if self._slow:
             for member in tuple(self._slow):
                 member.wake()
+
+
+def _write(members: dict[BroadcastMember, int], payload: bytes) -> None:
+    size = len(payload)
+    for member, number in members.items():
+        written = write_directly(number, payload)
+        if written != size:
+            member.write(payload[written:])
 
 
 class BroadcastGroups:

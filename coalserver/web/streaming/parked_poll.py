@@ -261,7 +261,7 @@ class ParkingProtocol(Connection):
         if self._released:
             self._restore()
         self.keep_request()
-        group.waiting.pop(self, None)
+        group.remove(self)
         plan.app.per_process(PollGroups).leave(group)
         core = plan.app.core
         if self._control:
@@ -362,9 +362,9 @@ class ParkingProtocol(Connection):
         super().connection_lost(exc)
 
     def _answer_empty(self, group: PollGroup) -> None:
-        """Answer the parked poll without entries."""
-        group.waiting.pop(self, None)
-        self.answer(group.empty_response(), group.app.core.clocks.steady())
+        """Answer the parked poll without entries, unless it is due some."""
+        response = group.remove(self) or group.empty_response()
+        self.answer(response, group.app.core.clocks.steady())
 
     def _handle_oddity(self) -> None:
         """Handle what made the parked poll ODD, after its answer."""

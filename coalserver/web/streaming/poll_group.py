@@ -5,6 +5,7 @@ event once and writes it to each of them. `docs/fast-path.md` shows the sequence
 """
 
 import random
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from coalserver.web.api import Api
 from coalserver.web.context import AppContext
 from coalserver.web.responses import JSON
 from coalserver.web.streaming.subscriptions import Subscribe, Subscription, read_memory
+from coalserver.web.streaming.write_queue import CLIENTS_AT_ONCE, WriteQueue
 
 #: The answer comes after this many seconds at the latest: nginx and other proxies give up on a request after 60 s.
 #: Timers are accurate to a second.
@@ -108,7 +110,7 @@ class PollGroup:
 
     __slots__ = (
         "app", "api", "feed", "timers", "key", "subscription", "members",
-        "digits", "waiting", "newest", "expired", "_answering", "_current", "_steady", "_empty_response",
+        "digits", "waiting", "newest", "expired", "_due", "_current", "_queue", "_steady", "_empty_response",
     )  # fmt: skip
 
     def __init__(self, plan: PollPlan, subscription: Subscription, key: Hashable) -> None:
@@ -124,10 +126,12 @@ class PollGroup:
         #: The cursor that means "I have received everything" as bytes of a request. None if the rights of a poll
         #: must be checked: each time, or because they may have changed.
         self.digits: bytes | None = None
-        #: The parked polls. A poll leaves it before it is answered by anything but the group.
+        #: The parked polls that have received everything so far.
         self.waiting: dict[ParkedPoll, None] = {}
-        self._answering: dict[ParkedPoll, None] = {}
+        #: Those that were waiting at the entries of a response, which is written to some of them at a time.
+        self._due: deque[tuple[dict[ParkedPoll, None], bytes]] = deque()
         self._current: ParkedPoll | None = None
+        self._queue = plan.app.per_process(WriteQueue)
         #: Nothing was published on the topics after this entry.
         self.newest = self.feed.head
         #: Whether the subscription holds no longer. Its members must subscribe again.
@@ -140,7 +144,18 @@ class PollGroup:
     @property
     def client_count(self) -> int:
         """The number of parked polls."""
-        return len(self.waiting)
+        return len(self.waiting) + sum(len(polls) for polls, _ in self._due)
+
+    def remove(self, poll: ParkedPoll) -> bytes | None:
+        """Remove a parked poll, before anything but the group answers it; return the response that it is due."""
+        if poll in self.waiting:
+            del self.waiting[poll]
+            return None
+        for polls, response in self._due:
+            if poll in polls:
+                del polls[poll]
+                return response
+        return None
 
     def wake(self) -> None:
         """Answer all parked polls with the new entries."""
@@ -164,11 +179,13 @@ class PollGroup:
 
     def fail(self, error: Exception) -> None:
         """Close the connections of all polls that are still parked, because they were not answered."""
-        waiting, self.waiting = (*self._answering, *self.waiting), {}
-        failed, self._answering, self._current = self._current, {}, None
-        for poll in waiting:
-            if poll.there or poll is failed:
-                poll.fail(error)
+        failed = [] if self._current is None else [self._current]
+        for polls in (*(polls for polls, _ in self._due), self.waiting):
+            failed += polls
+        self.waiting, self._current = {}, None
+        self._due.clear()
+        for poll in failed:
+            poll.fail(error)
 
     def empty_response(self) -> bytes:
         """Return the response without entries, up to the feed's head; the last one once the feed is closed."""
@@ -205,15 +222,30 @@ class PollGroup:
     def _close(self) -> None:
         self.digits, self.expired = None, True
         self._answer(self.empty_response())
+        # The server stops: other requests no longer matter, and connections are closed next.
+        while self.write_some():
+            pass
 
     def _answer(self, response: bytes) -> None:
         """Write a response to all parked polls. Those that are parked meanwhile wait for the next one."""
-        self._answering, self.waiting = self.waiting, {}
-        now = self._steady()
-        for poll in self._answering:
-            self._current = poll
-            poll.answer(response, now)
-        self._answering, self._current = {}, None
+        self._due.append((self.waiting, response))
+        self.waiting = {}
+        self._queue.start(self)
+
+    def write_some(self) -> bool:
+        """Answer some of the polls that are due a response; return whether others are left."""
+        left, now = CLIENTS_AT_ONCE, self._steady()
+        while self._due:
+            polls, response = self._due[0]
+            while polls:
+                if not left:
+                    return True
+                left -= 1
+                self._current = poll = polls.popitem()[0]
+                poll.answer(response, now)
+            self._due.popleft()
+        self._current = None
+        return False
 
 
 class PollGroups:

@@ -17,9 +17,11 @@ from coalserver.domain.play.player import Token
 from coalserver.domain.play.room import Room
 from coalserver.web.connections import Connection as ServerConnection
 from coalserver.web.connections import ConnectionRunner
+from coalserver.web.context import AppContext
 from coalserver.web.streaming import parked_poll, poll_group
 from coalserver.web.streaming.parked_poll import ParkingProtocol, ParkingRunner
 from coalserver.web.streaming.poll_group import PollGroups
+from coalserver.web.streaming.write_queue import WriteQueue
 from tests.core.stores import let_others_run
 from tests.web.streaming.parking_server import (
     URL,
@@ -51,9 +53,12 @@ async def jump(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], object]:
     return forward
 
 
+def app_of(server: ParkingServer) -> AppContext:
+    return next(one for one in server.server.connections if one._plan is not None)._plan.app
+
+
 def groups_of(server: ParkingServer) -> PollGroups:
-    protocol = next(one for one in server.server.connections if one._plan is not None)
-    return protocol._plan.app.per_process(PollGroups)
+    return app_of(server).per_process(PollGroups)
 
 
 def lines_in(body: bytes) -> list[bytes]:
@@ -606,3 +611,149 @@ async def test_bytes_that_are_no_whole_poll_are_never_parked(server, cut):
     await server.until_waiting()
     await server.send_chat("whole")
     assert b"whole" in (await connection.read_response())[2]
+
+
+# Portions.
+
+
+@pytest.fixture
+def turns(server: ParkingServer, monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
+    """Answer two polls at a time; return a function that has two more answered, and whether any are left."""
+    monkeypatch.setattr(poll_group, "CLIENTS_AT_ONCE", 2)
+    monkeypatch.setattr(WriteQueue, "_schedule", lambda self: None)
+
+    def next_turn() -> bool:
+        queue = app_of(server).per_process(WriteQueue)
+        if queue._writers:
+            queue._write_next()
+        return bool(queue._writers)
+
+    return next_turn
+
+
+async def park_five(server: ParkingServer) -> list[Connection]:
+    """Return five connections with a parked poll each. Two are answered at the next event."""
+    connections = [await park(server) for _ in range(5)]
+    await server.until(lambda: all(one.released for one in server.parked_connections))
+    return connections
+
+
+async def test_many_polls_are_answered_in_portions(server, turns):
+    connections = await park_five(server)
+    await server.send_chat("line 1")
+    assert server.parked_count == 3 and server.core.feed.waiter_count() == 9
+    assert turns() and server.parked_count == 1
+    assert not turns() and server.parked_count == 0
+    for connection in connections:
+        assert lines_in((await connection.read_response())[2]) == [b"line 1"]
+
+
+async def test_other_requests_run_between_portions(server, monkeypatch):
+    monkeypatch.setattr(poll_group, "CLIENTS_AT_ONCE", 2)
+    connections = await park_five(server)
+    counts, publish = [], server.core.feed.publish
+
+    def publish_and_count(entries):
+        publish(entries)
+        for _ in range(3):
+            asyncio.get_running_loop().call_soon(lambda: counts.append(server.parked_count))
+
+    monkeypatch.setattr(server.core.feed, "publish", publish_and_count)
+    await server.send_chat("line 1")
+    for connection in connections:
+        assert lines_in((await connection.read_response())[2]) == [b"line 1"]
+    # The second portion is written in the next iteration, before what was scheduled after it.
+    assert counts == [1, 1, 1]
+
+
+async def test_polls_that_are_answered_later_miss_nothing(server, turns):
+    connections = await park_five(server)
+    first = await server.send_chat("line 1")
+    await server.until(lambda: sum(bool(one.reader._buffer) for one in connections) == 2)
+    answered = [one for one in connections if one.reader._buffer]
+    for connection in answered:
+        assert lines_in((await connection.read_response())[2]) == [b"line 1"]
+        connection.send_poll(server.token, first)
+    await server.until_parked(5)
+    await server.send_chat("line 2")
+    while turns():
+        pass
+    for connection in connections:
+        if connection not in answered:
+            _, head, body = await connection.read_response()
+            assert lines_in(body) == [b"line 1"]
+            connection.send_poll(server.token, int(re.search(rb"Cursor: (\d+)", head)[1]))
+        assert lines_in((await connection.read_response())[2]) == [b"line 2"]
+
+
+async def test_poll_that_ends_between_portions_receives_what_it_is_due(server, turns, jump):
+    connections = await park_five(server)
+    await server.send_chat("line 1")
+    await jump(40)
+    assert server.parked_count == 0
+    for connection in connections:
+        assert lines_in((await connection.read_response())[2]) == [b"line 1"]
+    assert not turns()
+
+
+async def test_member_who_is_kicked_between_portions_is_looked_at_again(server, turns):
+    carol, token = await server.join("Carol")
+    kicked = await park(server, token)
+    connections = await park_five(server)
+    # The first that was parked is the last that is answered.
+    await server.send_chat("line 1")
+    await server.kick(carol)
+    while turns():
+        pass
+    for connection in connections:
+        assert lines_in((await connection.read_response())[2]) == [b"line 1"]
+    body = (await kicked.read_response())[2]
+    assert b"user_leave" in body and b"line" not in body
+
+
+async def test_clients_that_disconnect_between_portions_are_left_out(server, turns, caplog):
+    connections = await park_five(server)
+    await server.send_chat("line 1")
+    await server.until(lambda: sum(bool(one.reader._buffer) for one in connections) == 2)
+    for connection in connections:
+        if not connection.reader._buffer:
+            connection.writer.close()
+    await server.until_parked(0)
+    assert not turns() and server.core.feed.waiter_count() == 0 and not caplog.text
+
+
+async def test_request_behind_a_poll_that_is_answered_later_follows_its_answer(server, turns):
+    connections = await park_five(server)
+    await server.send_chat("line 1")
+    for connection in connections:
+        connection.writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    await let_others_run()
+    while turns():
+        pass
+    for connection in connections:
+        assert lines_in((await connection.read_response())[2]) == [b"line 1"]
+        assert b'"status":"ok"' in (await connection.read_response())[2]
+
+
+async def test_server_that_stops_between_portions_answers_all_polls(server, turns):
+    connections = await park_five(server)
+    await server.send_chat("line 1")
+    server.core.feed.close()
+    assert server.parked_count == 0
+    for connection in connections:
+        assert lines_in((await connection.read_response())[2]) == [b"line 1"]
+
+
+async def test_failure_in_a_later_portion_closes_the_polls_that_are_left(
+    server, turns, monkeypatch, caplog
+):
+    connections = await park_five(server)
+    await server.send_chat("line 1")
+    monkeypatch.setattr(ParkingProtocol, "answer", None)
+    while turns():
+        pass
+    async with asyncio.timeout(5):
+        answers = [await connection.reader.read(1 << 16) for connection in connections]
+    assert sum(b"line 1" in answer for answer in answers) == 2 and answers.count(b"") == 3
+    assert "A group of clients failed and is stopped." in caplog.text
+    assert server.parked_count == 0
