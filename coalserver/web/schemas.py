@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import orjson
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
 
-from coalserver.domain.text import printable, trimmed, visible_name
+from coalserver.domain.text import MAX_REMOVED, printable, trimmed, visible_name
 
 #: Bytes of a body beside its JSON members: names, texts and white space.
 MAX_PLAIN_BYTES = 64 * 1024
@@ -143,7 +143,9 @@ class Text(fields.Field[str]):
             raise ValidationError("Not a string.")
         if "\0" in value:
             raise ValidationError("Contains NUL.")
-        text = value.strip() if value.isprintable() else printable(value, lines=self.lines).strip()
+        text = value.strip()
+        if len(text) <= self.high + MAX_REMOVED:
+            text = self._clean(text)
         if len(text) < self.low:
             raise ValidationError(
                 "Must not be empty." if self.low == 1 else f"Shorter than {self.low} characters."
@@ -152,16 +154,16 @@ class Text(fields.Field[str]):
             raise ValidationError(f"Longer than {self.high} characters.")
         return text
 
+    def _clean(self, text: str) -> str:
+        """Return a text as it is stored."""
+        return text if text.isprintable() else printable(text, lines=self.lines).strip()
+
 
 class Name(Text):
     """A Text that is shown as a name: letters that show nothing count as white space."""
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> str:
-        if isinstance(value, str) and "\0" not in value:
-            value = visible_name(value)
-        return super()._deserialize(value, attr, data, **kwargs)
+    def _clean(self, text: str) -> str:
+        return visible_name(text)
 
 
 class Secret(fields.Field[str]):

@@ -1,10 +1,12 @@
 """Control and invisible characters, and comparison of secrets."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coalserver.domain.text import constant_time_equals, one_line, printable
+from coalserver.domain.text import constant_time_equals, one_line, printable, visible_name
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,22 @@ def test_printable_text_is_unchanged_when_cleaned_again(text):
     assert printable(cleaned) == cleaned and len(cleaned) == len(text)
     assert "\n" not in cleaned and "\r" not in cleaned
     cleaned.encode()
+
+
+#: A run of white space with blank letters, wherever it begins.
+BLANK_RUN = re.compile(r"\s*[\u2800\u3164][\s\u2800\u3164]*")
+
+
+@given(st.text(st.sampled_from(" \n\u2800\u3164ab\xa0")))
+def test_runs_with_blank_letters_become_one_space(text):
+    assert visible_name(text) == BLANK_RUN.sub(" ", printable(text)).strip()
+
+
+@pytest.mark.parametrize("space", [" ", "\x7f", "\u3000", "\xa0 "])
+def test_white_space_of_any_length_is_looked_at_once(space):
+    # A search from each of its characters would take hours.
+    name = "ä" + space * (1_000_000 // len(space)) + "b"
+    assert len(visible_name(name)) == len(name)
 
 
 @pytest.mark.parametrize(

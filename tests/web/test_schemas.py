@@ -128,6 +128,20 @@ def test_text_length_counts_after_stripping():
     assert accepts(Text(0, 3), "   abc   ") and not accepts(Text(1, 3), "   ")
 
 
+@pytest.mark.parametrize("field", [Text(1, 5), Name(1, 5), Text(0, 5, lines=True)])
+@pytest.mark.parametrize("letter", ["\x7f", "\u200b", "\u2800a", "😀", "x"])
+def test_characters_of_a_text_that_is_much_too_long_are_not_looked_at(
+    field: Text, letter: str, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[int] = []
+    clean = field._clean
+    monkeypatch.setattr(field, "_clean", lambda text: seen.append(len(text)) or clean(text))
+    with pytest.raises(ValidationError) as error:
+        field.deserialize(letter * 50_000)
+    assert (error.value.messages, seen) == (["Longer than 5 characters."], [])
+    assert field.deserialize("\x7f" * 500 + " Ann " + "\x7f" * 500 + " " * 50_000) == "Ann"
+
+
 def test_secret_is_unchanged():
     assert Secret().deserialize(" \t\x07\n ") == " \t\x07\n "
     assert not accepts(Secret(2, 3), "x") and not accepts(Secret(2, 3), "xxxx")

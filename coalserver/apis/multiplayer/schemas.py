@@ -17,7 +17,7 @@ from coalserver.core.commands.messages import TURN_TYPE
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import ActionStatus, Target
 from coalserver.domain.play.player import BAN_DURATIONS
-from coalserver.domain.text import trimmed, visible_name
+from coalserver.domain.text import MAX_REMOVED, trimmed, visible_name
 from coalserver.web.body import load_body, parse_json
 from coalserver.web.context import RequestContext
 from coalserver.web.schemas import MAX_INTEGER, BodySchema, RequestSchema
@@ -98,8 +98,10 @@ class TextField(LenientField[str]):
             value = str(value)
         if not isinstance(value, str) or "\0" in value:
             raise self.make_error("string")
-        plain = value.isascii() and value.isprintable()
-        text: str = value.strip() if plain else visible_name(value)
+        # What is cut off is not looked at.
+        text = value.strip()[: max_length + MAX_REMOVED]
+        if not (text.isascii() and text.isprintable()):
+            text = visible_name(text)
         return text[:max_length].strip()
 
 

@@ -14,7 +14,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import Action, ActionStatus, Target, recipients
 from coalserver.domain.play.events import ActionRequested, RoomChat, UpdateSent
 from coalserver.domain.play.room import Room
-from coalserver.domain.text import printable
+from coalserver.domain.text import MAX_REMOVED, printable
 
 #: The type of an action that plays a turn, and of an update that is a chat message if it has a text.
 TURN_TYPE, CHAT_TYPE = "turn", "chat"
@@ -147,7 +147,10 @@ def _chat_text(data: bytes) -> str | None:
     value = members.get("text") if isinstance(members, dict) else None
     if not isinstance(value, str):
         return None
-    text = printable(value, lines=True).strip()
+    text = value.strip()
+    if len(text) > MAX_CHAT_LENGTH + MAX_REMOVED:
+        return None
+    text = printable(text, lines=True).strip()
     return text if 0 < len(text) <= MAX_CHAT_LENGTH else None
 
 

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from coalserver.apis.multiplayer import schemas
+from coalserver.domain.text import MAX_REMOVED, visible_name
 from tests.apis.app import run_test_app
 from tests.apis.multiplayer.clients import make_sample_game
 from tests.apis.multiplayer.errors import REQUESTS
@@ -195,3 +197,18 @@ async def test_no_id_causes_a_server_error(scene, id):
     ):
         method = "GET" if path.endswith("status") else "POST"
         assert (await scene.host.request(method, path.format(id))).status in (400, 404)
+
+
+@pytest.mark.parametrize("letter", ["\x7f", "\u2800 ", "ä"])
+async def test_what_is_cut_off_a_name_is_not_looked_at(scene, letter, monkeypatch):
+    seen = []
+
+    def count(text):
+        seen.append(len(text))
+        return visible_name(text)
+
+    monkeypatch.setattr(schemas, "visible_name", count)
+    body = {"player_name": "Pat ä" + letter * 20_000}
+    payload = success(await scene.arena.anonymous.post(REGISTER, body))
+    assert payload["player_name"].startswith("Pat ä") and len(payload["player_name"]) <= 50
+    assert seen and max(seen) <= 50 + MAX_REMOVED

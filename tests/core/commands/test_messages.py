@@ -265,7 +265,15 @@ def test_answer_in_another_room_than_the_actions_is_refused(trio):
 
 @pytest.mark.parametrize(
     "data",
-    [b'"hello"', b"null", b"{}", b'{"text":1}', b'{"text":" "}', b'{"text":"%b"}' % (b"x" * 1001)],
+    [
+        b'"hello"',
+        b"null",
+        b"{}",
+        b'{"text":1}',
+        b'{"text":" "}',
+        b'{"text":"%b"}' % (b"x" * 1001),
+        b'{"text":"%b"}' % (b"\\u007f" * 9000),
+    ],
 )
 def test_update_of_type_chat_without_a_text_is_an_ordinary_update(table, trio, data):
     trio.send_update(trio.ann, type="chat", data=data, with_away=True)
