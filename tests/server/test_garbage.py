@@ -51,6 +51,14 @@ def machine() -> Machine:
     return Machine()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def collected_tests() -> Iterator[None]:
+    """Freeze the tests again, which the end of a GarbageCollection unfreezes."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def collection(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Iterator[GarbageCollection]:
     """A collection to which memory seems to have grown at each look."""
