@@ -47,7 +47,6 @@ from coalserver.site.auth import SignupPolicy
 from coalserver.storage.data_directory import DataDirectory
 from coalserver.storage.sqlite.store import SqliteStore
 from coalserver.web.connections import ConnectionRunner
-from coalserver.web.pages.pages import compile_templates
 from coalserver.web.streaming.parked_poll import runner_class
 
 log = logging.getLogger(__name__)
@@ -56,8 +55,6 @@ log = logging.getLogger(__name__)
 SHUTDOWN_TIMEOUT_SECONDS = 10
 #: Microseconds in which searches are prepared before the server listens, about: enough for the names of 100,000 rooms.
 STARTING_WORK = 100_000
-#: Seconds after a start until templates are compiled, which takes 0.4 s of processor time.
-TEMPLATES_AFTER_SECONDS = 10
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 #: Called with the URL at which the server listens and the code that makes an account the first
@@ -180,7 +177,6 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
         supervisor.add("garbage collection", garbage_collection.run)
         code = "" if core.query(has_admin) else app_context.service(SignupPolicy).start_code
         on_started(url, code)
-        compiling = asyncio.create_task(_prepare_pages(application))
         try:
             await _wait_for_first(
                 runtime.stop_requested.wait(),
@@ -189,7 +185,6 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
             )
             await stop_hosting(runtime, hosting, supervisor)
         finally:
-            compiling.cancel()
             if not runtime.restore_request.requested.is_set():
                 runtime.close()
             await control.close()
@@ -200,12 +195,6 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
         error = await supervisor.stop()
     log.info("Stopped.")
     return 0 if error is None else 1
-
-
-async def _prepare_pages(application: web.Application) -> None:
-    """Compile the templates when the clients that waited for the start have been answered."""
-    await asyncio.sleep(TEMPLATES_AFTER_SECONDS)
-    await compile_templates(application)
 
 
 async def stop_hosting(runtime: ServerRuntime, hosting: Hosting, supervisor: Supervisor) -> None:

@@ -15,7 +15,19 @@ from coalserver.site.errors import (
 from coalserver.site.worlds import chats, players, screenshots, world
 from coalserver.web.api import Api
 from coalserver.web.context import RequestContext
+from coalserver.web.pages.pages import page_route
 
+PAGES = (
+    *home.ROUTES,
+    *auth.ROUTES,
+    *world.ROUTES,
+    *chats.ROUTES,
+    *players.ROUTES,
+    *screenshots.ROUTES,
+    *profile.ROUTES,
+    *security.ROUTES,
+    *overview.ROUTES,
+)
 #: Paths with their own pages for errors.
 ERROR_RENDERERS = {"/profile": profile.render_error, "/admin": layout.render_error}
 
@@ -36,19 +48,7 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
 API = Api(
     "site",
     prefixes=("/",),
-    routes=(
-        *home.ROUTES,
-        *auth.ROUTES,
-        *downloads.ROUTES,
-        *world.ROUTES,
-        *chats.ROUTES,
-        *players.ROUTES,
-        *screenshots.ROUTES,
-        *redirects.ROUTES,
-        *profile.ROUTES,
-        *security.ROUTES,
-        *overview.ROUTES,
-    ),
+    routes=(*map(page_route, PAGES), *downloads.ROUTES, *redirects.ROUTES),
     render_error=render_error,
     render_http_error=render_http_error,
 )

@@ -17,6 +17,9 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, ClassVar
 
 import aiohttp
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from yarl import URL
@@ -43,6 +46,7 @@ from coalserver.site.auth import SignupPolicy
 from coalserver.storage.memory import MemoryStore
 from coalserver.web.connections import ConnectionRunner
 from coalserver.web.context import AppContext
+from coalserver.web.pages.pages import TemplateCompiler
 from coalserver.web.streaming.parked_poll import runner_class
 from tests.apis import sample_rules
 from tests.apis.client import TIMEOUT_SECONDS, Answer, ApiClient, make_session
@@ -57,6 +61,27 @@ ADMIN_CODE = "c0de" * 8
 #: SO_LINGER with no time to linger: closing a connection resets it.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 CIPHER = SecretCipher(bytes(32))
+
+
+class CompiledTemplates(jinja2.BytecodeCache):
+    """Compiled templates in memory, for the applications of all tests."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+async def _compile_nothing(app: web.Application) -> None:
+    """Do nothing, in place of `TemplateCompiler.finish`."""
+
+
+TEMPLATES = CompiledTemplates()
 SAMPLE_RULES = {"noughts": RULES, "cards": sample_rules.CARDS, "faulty": sample_rules.FAULTY}
 
 
@@ -148,11 +173,11 @@ class TestApp:
             BackupService: self.build_backup_service(),
             Hosting: self.world_hosting,
         }
-        web = {"use_limiter": use_limiter(self.config), **self.web}
-        self.app_context = AppContext(self.core, services=services, **web)
+        settings = {"use_limiter": use_limiter(self.config), **self.web}
+        self.app_context = AppContext(self.core, services=services, **settings)
         await ensure_default_games(self.core)
         await delete_orphaned_images(self.core, self.app_context.service(ImageStore))
-        self.server = Server(build_application(self.app_context), port=port)
+        self.server = Server(self.build_application(), port=port)
         # Browser keeps cookies itself, and many clients of one test wait at the same time.
         self.client = await self.make_client(
             self.server,
@@ -164,6 +189,13 @@ class TestApp:
     def http(self) -> aiohttp.ClientSession:
         """The session of the HTTP client, for absolute URLs."""
         return self.client.session
+
+    def build_application(self) -> web.Application:
+        """Build the application. Its pages compile only the templates that they need, once for all tests."""
+        application = build_application(self.app_context)
+        aiohttp_jinja2.get_env(application).bytecode_cache = TEMPLATES
+        self.app_context.per_process(TemplateCompiler).finish = _compile_nothing
+        return application
 
     def build_backup_service(self) -> BackupService:
         """Create the backup service. Its backups are one small file; other tests create real ones."""

@@ -19,7 +19,7 @@ from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import form_page, optional_login, redirect, redirect_to_login
 from coalserver.web.pages.forms import is_csrf_valid, read_form
 from coalserver.web.pages.i18n import N_
-from coalserver.web.pages.pages import allow_any_form_target
+from coalserver.web.pages.pages import allow_any_form_target, page_route
 
 PERMISSIONS = (
     N_(
@@ -192,8 +192,9 @@ def _render_consent(
     return allow_any_form_target(form_page(ctx, "oauth/consent.html", context, status))
 
 
-ROUTES = (
+PAGES = (
     Route("GET", "/oauth/v1/auth", consent_page, auth=optional_login, private=True),
     Route("POST", "/oauth/v1/auth", decide, auth=optional_login, private=True, reads_body=True),
     Route("GET", "/oauth/v1/show", code_page, auth=optional_login, private=True),
 )
+ROUTES = tuple(map(page_route, PAGES))

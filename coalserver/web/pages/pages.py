@@ -3,6 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from aiohttp import web
 from aiohttp.web_urldispatcher import UrlMappingMatchInfo
 
 import coalserver
+from coalserver.web.api import Route
+from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.expectations import ignore_expectation
 from coalserver.web.pages.clock import NOW_KEY, request_clock
 from coalserver.web.pages.i18n import gettext, languages, ngettext, request_language, use_language
@@ -87,11 +91,37 @@ def setup_pages(
     app.on_response_prepare.append(_add_asset_headers)
 
 
-async def compile_templates(app: web.Application) -> None:
-    """Compile all templates, one after another in a thread: the first page would take 60 ms on the event loop."""
-    templates = aiohttp_jinja2.get_env(app)
+class TemplateCompiler:
+    """Compiles all templates of one process when the first page is requested: a server of games may have no page."""
+
+    def __init__(self, app: AppContext) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    async def finish(self, app: web.Application) -> None:
+        """Return when all templates are compiled."""
+        if self._task is None:
+            self._task = asyncio.create_task(_compile_templates(aiohttp_jinja2.get_env(app)))
+        if not self._task.done():
+            # Other pages wait for the same task.
+            await asyncio.shield(self._task)
+
+
+async def _compile_templates(templates: jinja2.Environment) -> None:
+    """Compile templates one after another in a thread: one page would hold the event loop for 60 ms."""
     for name in templates.list_templates():
         await asyncio.to_thread(templates.get_template, name)
+
+
+def page_route(route: Route) -> Route:
+    """Return a route whose handler may render pages."""
+    handler = route.handler
+
+    @wraps(handler)
+    async def handle(ctx: RequestContext) -> web.StreamResponse:
+        await ctx.app.per_process(TemplateCompiler).finish(ctx.request.app)
+        return await handler(ctx)
+
+    return replace(route, handler=handle)
 
 
 def render_page(
