@@ -33,7 +33,7 @@ ARGUMENTS = (
     "--renderer-process-limit=1",
 )
 #: For an expectation, on a busy machine.
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 30_000
 
 expect.set_options(timeout=TIMEOUT_MS)
 
