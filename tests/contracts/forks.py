@@ -56,7 +56,9 @@ def main() -> None:
     run = sys.argv[1]
     sys.path[0] = os.path.dirname(run)
     with contextlib.redirect_stdout(io.StringIO()):
-        run_program(run, ["--version"])
+        # A command is imported when it is called.
+        for name in ("world", "version", "account", "game", "hosting", "backup"):
+            run_program(run, [name, "--help"])
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while line := sys.stdin.readline():
         if os.fork() == 0:
