@@ -43,9 +43,8 @@ class BodySchema(Loader, Protocol):
 class RequestSchema(Schema):
     """Base of the schemas of JSON objects. Unknown members are ignored.
 
-    `load` reads a valid body with less overhead than marshmallow's; an invalid body is loaded again by
-    marshmallow, which collects the errors of all fields. Subclasses override `prepare` and `finish`: hooks of
-    marshmallow are not called for a valid body.
+    `load` reads a body with less overhead than marshmallow's, and each field once. Subclasses override `prepare` and
+    `finish`: hooks of marshmallow are not called.
     """
 
     class Meta:
@@ -69,17 +68,21 @@ class RequestSchema(Schema):
         if readers is None or kwargs:
             loaded = super().load(members, **kwargs)
         else:
-            try:
-                for key, name, deserialize, read, optional in readers:
-                    value = members.get(key, missing)
-                    if value is missing and optional:
-                        continue
-                    given = value is not missing and value is not None
+            errors: dict[str, Any] = {}
+            for key, name, deserialize, read, optional in readers:
+                value = members.get(key, missing)
+                if value is missing and optional:
+                    continue
+                given = value is not missing and value is not None
+                try:
                     value = (read if given else deserialize)(value, key, members)
-                    if value is not missing:
-                        loaded[name] = value
-            except ValidationError:
-                loaded = super().load(members)
+                except ValidationError as error:
+                    errors[key] = error.messages
+                    continue
+                if value is not missing:
+                    loaded[name] = value
+            if errors:
+                raise ValidationError(errors)
         return self.finish(loaded) if self._finishes else loaded
 
     @cached_property

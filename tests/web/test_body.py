@@ -4,12 +4,15 @@ import asyncio
 import gzip
 import json
 import random
+from contextlib import suppress
+from types import SimpleNamespace
 
 import orjson
 import pytest
 from aiohttp import web
 
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.web import body
 from coalserver.web.api import Route
 from coalserver.web.body import (
     LARGE_BODY_BYTES,
@@ -21,7 +24,9 @@ from coalserver.web.body import (
     MAX_STRINGS,
     LargeBodies,
     load_body,
+    parse_in_steps,
     parse_json,
+    parse_json_aside,
 )
 from coalserver.web.context import RequestContext
 from coalserver.web.responses import json_response
@@ -268,6 +273,63 @@ async def test_body_above_the_limit_is_413(serve):
     assert (await server.send("POST", "/sample/free", fits)).status == 200
     answer = await server.send("POST", "/sample/free", fits + b"  ")
     assert (answer.status, answer.body) == (413, b"http error: 413")
+
+
+@pytest.mark.parametrize(
+    ("raw", "parts"),
+    [
+        (b'{"a":1,"b":"' + b"x" * LARGE_BODY_BYTES + b'"}', ["size", "parse"]),
+        (
+            b"[" + b"1234567890123456789," * 5_000 + b"[[]]," * 5_000 + b"1]",
+            ["size", "parse", "strings", "depth", "numbers"],
+        ),
+        (
+            b"[" + b'{"\\u00e4":1},' * (MAX_CONTAINERS - 2) + b"12345678901234567890.5]",
+            ["size", "parse", "strings", "depth", "numbers"],
+        ),
+    ],
+    ids=["text", "numbers", "names"],
+)
+def test_large_body_is_looked_at_in_steps(
+    raw: bytes, parts: list[str], monkeypatch: pytest.MonkeyPatch
+):
+    done: list[str] = []
+    names = {"check_size": "size", "_load": "parse", "without_strings": "strings"}
+    for name, part in {**names, "_check_depth": "depth", "_check_numbers": "numbers"}.items():
+        run = getattr(body, name)
+        monkeypatch.setattr(
+            body, name, lambda *given, run=run, part=part: done.append(part) or run(*given)
+        )
+    steps, each = parse_in_steps(raw), []
+    with suppress(StopIteration):
+        while True:
+            next(steps)
+            each.append(done[:])
+            done.clear()
+    assert not done
+    assert [part for step in each for part in step] == parts
+    assert all(len(step) <= 1 for step in each)
+
+
+async def test_other_requests_run_between_the_steps_of_a_large_body(serve):
+    server = await serve(make_api(Route("POST", "/sample", echo, Named())))
+    running = server.app_context.per_process(LargeBodies)
+    large = b'{"name":"Ann","x":"' + b"x" * LARGE_BODY_BYTES + b'"}'
+    ctx = SimpleNamespace(app=server.app_context, network="127.0.0.1")
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while running._locks:
+            turns += 1
+            await asyncio.sleep(0)
+
+    parsing = asyncio.create_task(parse_json_aside(ctx, large))
+    await asyncio.sleep(0)
+    counting = asyncio.create_task(count_turns())
+    assert (await parsing)["name"] == "Ann"
+    await counting
+    assert turns >= 3
 
 
 async def test_large_bodies_of_one_network_are_parsed_one_after_another(serve):

@@ -142,6 +142,28 @@ def test_characters_of_a_text_that_is_much_too_long_are_not_looked_at(
     assert field.deserialize("\x7f" * 500 + " Ann " + "\x7f" * 500 + " " * 50_000) == "Ann"
 
 
+def test_each_field_of_an_invalid_body_is_read_once(monkeypatch: pytest.MonkeyPatch):
+    class Stored(RequestSchema):
+        data = RawJson(100)
+        name = Text(1, 5, required=True)
+        title = Text(1, 5, required=True)
+
+    read: list[str] = []
+    deserialize = RawJson._deserialize
+    monkeypatch.setattr(
+        RawJson,
+        "_deserialize",
+        lambda field, value, *more: read.append(value) or deserialize(field, value, *more),
+    )
+    with pytest.raises(ValidationError) as error:
+        Stored().load({"data": {"a": 1}, "name": 5})
+    assert error.value.messages == {
+        "name": ["Not a string."],
+        "title": ["Missing data for required field."],
+    }
+    assert read == [{"a": 1}]
+
+
 def test_secret_is_unchanged():
     assert Secret().deserialize(" \t\x07\n ") == " \t\x07\n "
     assert not accepts(Secret(2, 3), "x") and not accepts(Secret(2, 3), "xxxx")

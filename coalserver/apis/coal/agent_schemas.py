@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date
@@ -44,10 +45,14 @@ from coalserver.web.schemas import RequestSchema
 UNLIMITED = 2**63
 #: Digits, brackets, commas and colons of a body: Python's decoder takes 15 ms for a mebibyte of fractions.
 MAX_STRUCTURE_BYTES = 256 * 1024
+#: Names of members: a batch has 1,000 lines with three each. Python's decoder takes 10 ms for 30,000.
+MAX_MEMBERS = 8 * MAX_LINES
+#: Characters of findings as JSON in a form.
+MAX_FINDINGS_LENGTH = 128 * 1024
 #: Bound of the numbers that an agent measures; ticks are 64-bit integers.
 MAX_NUMBER = 10**18
-#: Characters that cannot be stored as text. A file cut off by a power failure is full of NULs.
-_UNPRINTABLE = re.compile("[\0\ud800-\udfff]")
+#: Besides NUL, what cannot be stored as text. A file cut off by a power failure is full of NULs.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _FINDING_CODE = re.compile(r"[a-z_]{1,40}")
 #: Characters of a finding's detail and text; longer ones are cut.
 MAX_FINDING_LENGTH = 300
@@ -62,7 +67,7 @@ class FindingsField(fields.Field[tuple[AgentFinding, ...]]):
     ) -> tuple[AgentFinding, ...]:
         if isinstance(value, str):
             try:
-                value = json.loads(value or "[]")
+                value = json.loads(value or "[]") if len(value) <= MAX_FINDINGS_LENGTH else None
             except (ValueError, RecursionError):
                 raise ValidationError("Not a list of findings.") from None
         if not isinstance(value, list) or len(value) > MAX_FINDINGS:
@@ -153,7 +158,7 @@ class NumberedLines(fields.Field[list[NumberedLine]]):
                     "Each sequence is a whole number above the one before, from 1."
                 )
             if not line.isascii() or "\0" in line:
-                line = _UNPRINTABLE.sub("\ufffd", line)
+                line = _printable(line)
             last = sequence
             lines.append(NumberedLine(sequence, line, day))
         return lines
@@ -234,29 +239,42 @@ def misread_utf8(text: str) -> str:
     return text.encode("utf-8", "replace").decode("iso-8859-2")
 
 
-async def read_agent_params(ctx: RequestContext, schema: RequestSchema) -> dict[str, Any]:
+async def read_agent_params(
+    ctx: RequestContext, schema: RequestSchema, max_bytes: int = sys.maxsize
+) -> dict[str, Any]:
     """Return the members of a form or JSON body; U+FFFD replaces what cannot be stored as text.
 
-    Raises INVALID_REQUEST. Without a Content-Type the body is JSON if it begins with a brace.
+    Raises INVALID_REQUEST, or a 413 above `max_bytes` or the limit on bodies.
+    Without a Content-Type the body is JSON if it begins with a brace.
     """
-    raw = await read_raw_body(ctx, ctx.app.body_limit)
+    raw = await read_raw_body(ctx, min(max_bytes, ctx.app.body_limit))
     media = ctx.content_type if "Content-Type" in ctx.headers else ""
     if media not in ("", FORM_CONTENT_TYPE, JSON):
         raise web.HTTPUnsupportedMediaType
     body = raw.decode(errors="replace")
     is_json = media == JSON or (not media and body.lstrip().startswith("{"))
     if is_json and len(raw) > LARGE_BODY_BYTES:
-        check_size(raw)
-        _check_numbers(raw)
-        # Other requests run before the rest of the work.
+        # Other requests run between the parts of the work.
         await asyncio.sleep(0)
-    return load_body(schema, _parse_json(body) if is_json else _parse_form(body))
+        check_size(raw)
+        await asyncio.sleep(0)
+        _check_structure(raw)
+        await asyncio.sleep(0)
+    if is_json:
+        return load_body(schema, _parse_json(body))
+    if len(raw) <= LARGE_BODY_BYTES:
+        return load_body(schema, _parse_form(body))
+    # As in `parse_form_aside`.
+    return load_body(schema, await asyncio.to_thread(_parse_form, body))
 
 
-def _check_numbers(raw: bytes) -> None:
+def _check_structure(raw: bytes) -> None:
     """Raise INVALID_REQUEST for JSON that has more beside its strings than lines need."""
-    if len(without_strings(raw)) > MAX_STRUCTURE_BYTES:
+    structure = without_strings(raw)
+    if len(structure) > MAX_STRUCTURE_BYTES:
         raise invalid_body("The body holds too many numbers.")
+    if structure.count(b":") > MAX_MEMBERS:
+        raise invalid_body(f"The body holds more than {MAX_MEMBERS:,} names.")
 
 
 def _parse_json(body: str) -> dict[str, Any]:
@@ -288,4 +306,5 @@ def _parse_form(body: str) -> dict[str, Any]:
 
 
 def _printable(value: str) -> str:
-    return value if value.isascii() and "\0" not in value else _UNPRINTABLE.sub("\ufffd", value)
+    value = value.replace("\0", "\ufffd")
+    return value if value.isascii() else _SURROGATE.sub("\ufffd", value)

@@ -19,6 +19,7 @@ from coalserver.apis.coal.agent_schemas import (
     read_agent_params,
 )
 from coalserver.apis.coal.auth import agent
+from coalserver.apis.coal.params import MAX_PARAMS_BYTES
 from coalserver.apis.coal.render import opaque_keys
 from coalserver.core.commands.agents import pair_agent
 from coalserver.core.commands.ingest import find_source, log_batch, stored_sequence
@@ -35,6 +36,7 @@ from coalserver.security.opaque_keys import SERVER
 from coalserver.web.api import Route
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import json_response
+from coalserver.web.schemas import MAX_PLAIN_BYTES
 from coalserver.web.throttling import FailureLimiter
 
 AGENTS = "/api/v1/agents"
@@ -55,7 +57,7 @@ async def ping(ctx: RequestContext) -> web.StreamResponse:
     with ids, until it acknowledges them with a higher id. With `source`, `stored` is the sequence up to
     which its lines are stored, so that it notices a restored backup.
     """
-    params = await read_agent_params(ctx, PING)
+    params = await read_agent_params(ctx, PING, MAX_PARAMS_BYTES)
     del params["server_name"]
     after, world_id = params.pop("after", None), ctx.caller.get_world().id
     source = params.pop("source", "")
@@ -155,7 +157,7 @@ async def pair(ctx: RequestContext) -> web.StreamResponse:
     """
     limiter = ctx.app.per_process(PairingLimiter)
     with limiter.guard(f"pair {ctx.network}", on=ErrorCode.INVALID_GRANT):
-        params = await read_agent_params(ctx, PAIR)
+        params = await read_agent_params(ctx, PAIR, MAX_PLAIN_BYTES)
         credentials = await ctx.core.execute(pair_agent, code=params["code"].strip())
     payload = {
         "client_id": credentials.client_id,

@@ -76,12 +76,21 @@ class UpdateSchema(MessageSchema):
         return {**loaded, "state": b"null"} if loaded.get("state", "") is None else loaded
 
 
+class AnyMessage(AnyJson):
+    """A message as `value`; the schema of its type reads it."""
+
+    def load(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise ValidationError("The body must be a JSON object.")
+        return {"value": data}
+
+
 ONLY_FRIENDS = OnlyFriendsSchema()
 ALLOW_NONAMES = AllowNonamesSchema()
 LAUNCH = LaunchSchema()
 JOIN = JoinSchema()
 SYNC_JOIN = SyncJoinSchema()
-MESSAGE = AnyJson(1 << 20)
+MESSAGE = AnyMessage(1 << 20)
 #: Message type -> its schema.
 MESSAGES: dict[str, RequestSchema] = {
     "command": CommandSchema(),

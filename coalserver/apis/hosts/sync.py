@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import replace
+from typing import Any
 
 import orjson
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
@@ -19,7 +20,7 @@ from coalserver.core.queries.hosts import is_authority
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.synced_state import SyncedState
 from coalserver.web.api import Route
-from coalserver.web.body import load_body, parse_json
+from coalserver.web.body import load_body, parse_json_aside
 from coalserver.web.context import RequestContext
 from coalserver.web.idempotency import result_ids
 from coalserver.web.responses import json_response
@@ -61,7 +62,7 @@ async def sync(ctx: RequestContext) -> web.StreamResponse:
 async def _serve(ctx: RequestContext, socket: FeedSocket) -> None:
     connection = SyncConnection(ctx, socket)
     try:
-        after = connection.join(await _receive_join(socket))
+        after = connection.join(await parse_json_aside(ctx, await _receive_join(socket)))
     except DomainError as error:
         await connection.send_error(error)
         return await close_socket(ctx, socket, WSCloseCode.POLICY_VIOLATION)
@@ -83,13 +84,12 @@ class SyncConnection:
         #: The secret of the source of truth; empty unless the join had the key.
         self.secret = ""
 
-    def join(self, raw: bytes) -> int | None:
+    def join(self, payload: Any) -> int | None:
         """Join by the first message and return its `after`, the cursor to resume from, or None.
 
         Raises INVALID_REQUEST, INVALID_TOKEN, PERMISSION_DENIED, ROOM_NOT_FOUND, ROOM_ENDED,
         NOT_MEMBER, NOT_HOST, CURSOR_AHEAD or RATE_LIMITED.
         """
-        payload = parse_json(raw)
         if not isinstance(payload, dict) or payload.get("type") != "join":
             raise DomainError(
                 ErrorCode.INVALID_REQUEST, fields={"type": ["The first message must be a join."]}
@@ -169,7 +169,7 @@ class SyncConnection:
 
     async def _handle_text(self, text: str) -> None:
         raw = text.encode("utf-8", "surrogatepass")
-        payload = parse_json(raw)
+        payload = await parse_json_aside(self.ctx, raw)
         if not isinstance(payload, dict):
             raise DomainError(
                 ErrorCode.INVALID_REQUEST, fields={"body": ["The body must be a JSON object."]}

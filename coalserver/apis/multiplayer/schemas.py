@@ -18,7 +18,7 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import ActionStatus, Target
 from coalserver.domain.play.player import BAN_DURATIONS
 from coalserver.domain.text import MAX_REMOVED, trimmed, visible_name
-from coalserver.web.body import load_body, parse_json
+from coalserver.web.body import load_body, parse_json, smallest_size
 from coalserver.web.context import RequestContext
 from coalserver.web.schemas import MAX_INTEGER, BodySchema, RequestSchema
 
@@ -35,6 +35,8 @@ MAX_REASON_LENGTH = 500
 MIN_PLAYER_NAME_LENGTH, MAX_PLAYER_NAME_LENGTH = 2, 50
 MIN_PLAYERS, MAX_PLAYERS = 2, 16
 DEFAULT_ROOM_CAPACITY = 6
+#: Ids of players in one list; a room has 16 members.
+MAX_IDS = 1000
 #: Rows of a list of lobbies or rooms.
 MAX_ROWS = 50
 #: Home routers drop idle connections after 60 s.
@@ -241,8 +243,12 @@ class JsonField(LenientField[bytes]):
 
     def parse(self, text: str) -> bytes:
         """Return the JSON of a text in compact form. Raises ValidationError if it is invalid."""
+        raw = text.encode("utf-8", "surrogatepass")
+        if len(raw) > MAX_JSON_BYTES and smallest_size(raw) > MAX_JSON_BYTES:
+            # It is not parsed, which may take 15 ms.
+            raise self.make_error("large")
         try:
-            value = parse_json(text.encode("utf-8", "surrogatepass"))
+            value = parse_json(raw)
         except DomainError:
             raise self.make_error("json") from None
         return self.dump(value)
@@ -529,10 +535,10 @@ def parse_integer(value: Any) -> int | None:
 
 
 def parse_ids(value: Any) -> list[int] | None:
-    """Return a list of ids, which may be strings; None if it is absent or empty, [] if it is invalid."""
+    """Return a list of ids, which may be strings; None if it is absent or empty, [] if it is invalid or too long."""
     if value is None or value == [] or value == "":
         return None
-    if not isinstance(value, list):
+    if not isinstance(value, list) or len(value) > MAX_IDS:
         return []
     numbers = [parse_integer(item) for item in value]
     found = [number for number in numbers if number is not None]

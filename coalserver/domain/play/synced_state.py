@@ -89,13 +89,16 @@ class SyncedState:
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
-    """Return the target with a JSON Merge Patch applied (RFC 7396)."""
+    """Return the target with a JSON Merge Patch applied (RFC 7396). Changes and reuses the target and the patch."""
     if not isinstance(patch, dict):
         return patch
-    result = dict(target) if isinstance(target, dict) else {}
+    result = target if isinstance(target, dict) else {}
     for name, value in patch.items():
         if value is None:
             result.pop(name, None)
-        else:
+        elif isinstance(value, dict):
             result[name] = merge_patch(result.get(name), value)
+        else:
+            # Without a call: a patch may have thousands of members.
+            result[name] = value
     return result

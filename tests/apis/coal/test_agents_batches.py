@@ -1,15 +1,20 @@
 """Batches of numbered log lines, and pairing of agents."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
+from coalserver.apis.coal import agent_schemas
+from coalserver.apis.coal.params import MAX_PARAMS_BYTES
 from coalserver.core.commands.agents import create_pairing_code
 from coalserver.core.ports import LineQuery
 from coalserver.security.opaque_keys import SERVER, OpaqueKeys
+from coalserver.web.body import LARGE_BODY_BYTES
+from coalserver.web.schemas import MAX_PLAIN_BYTES
 from tests.apis.app import Answer, TestApp, run_test_app
-from tests.apis.coal.clients import User, WorldFixture, make_world
+from tests.apis.coal.clients import FORM, User, WorldFixture, make_world
 
 BATCH, LAST, PAIR = (f"/api/v1/agents/{name}" for name in ("loglines", "lastline", "pair"))
 NOON = 1_699_963_200.0
@@ -267,3 +272,38 @@ async def test_wrong_pairing_codes_are_limited(test_app: TestApp):
 )
 async def test_invalid_pairing_request_is_rejected(test_app: TestApp, body: Any):
     assert (await test_app.anonymous.post(PAIR, body)).status == 400
+
+
+async def test_body_with_more_names_than_lines_need_is_refused(world: WorldFixture):
+    lines = [{"sequence": n, "line": "x" * 10, "a": 1, "b": 2} for n in range(1, 1001)]
+    assert (await send_batch(world, lines)).status == 200
+    more = [{**line, **{f"n{name}": 1 for name in range(5)}} for line in lines]
+    answer = await send_batch(world, more)
+    expected = {"errors": "The body holds more than 8,000 names."}
+    assert (answer.status, answer.json) == (400, expected)
+
+
+@pytest.mark.parametrize(("path", "most"), [("pair", MAX_PLAIN_BYTES), ("ping", MAX_PARAMS_BYTES)])
+async def test_body_is_limited_to_what_its_route_needs(world: WorldFixture, path: str, most: int):
+    for more, refused in ((0, False), (1, True)):
+        raw = b"{}" + b" " * (most - 2 + more)
+        answer = await world.agent.post(f"/api/v1/agents/{path}", raw)
+        assert (answer.status == 413) is refused
+
+
+async def test_large_form_of_an_agent_is_read_beside_other_work(
+    world: WorldFixture, monkeypatch: pytest.MonkeyPatch
+):
+    threads: list[int] = []
+    parse = agent_schemas._parse_form
+
+    def parse_form(text: str) -> dict[str, Any]:
+        threads.append(threading.get_ident())
+        return parse(text)
+
+    monkeypatch.setattr(agent_schemas, "_parse_form", parse_form)
+    for size in (1, LARGE_BODY_BYTES):
+        raw = b"zone=UTC&line=%5B12%3A00%3A00%5D+" + b"%41" * size
+        answer = await world.agent.post("/api/v1/agents/logline", raw, Content_Type=FORM)
+        assert answer.status == 201
+    assert threads[0] == threading.get_ident() != threads[1]

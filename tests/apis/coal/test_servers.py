@@ -2,8 +2,11 @@
 
 import pytest
 
+from coalserver.apis.coal import params
+from coalserver.apis.coal.params import MAX_PARAMS_BYTES
 from coalserver.core.queries.admin import list_audit_entries
 from coalserver.core.queries.worlds import active_worlds
+from coalserver.domain.text import one_line
 from tests.apis.app import TestApp
 from tests.apis.coal.clients import FORM, make_admin, make_user, make_world
 from tests.apis.hosting import make_startable
@@ -133,3 +136,23 @@ async def test_changes_by_an_admin_are_audited(test_app: TestApp):
         ("world_paused", "New", ""),
     ]
     assert all(entry.actor and entry.actor_name for entry in found)
+
+
+async def test_body_is_limited_to_what_parameters_need(test_app: TestApp):
+    root = await make_admin(test_app)
+    for more, refused in ((0, False), (1, True)):
+        raw = b"{}" + b" " * (MAX_PARAMS_BYTES - 2 + more)
+        assert ((await root.post("/api/v1/servers", raw)).status == 413) is refused
+
+
+async def test_line_that_is_much_too_long_is_refused_as_it_is(
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch
+):
+    seen: list[int] = []
+    monkeypatch.setattr(params, "one_line", lambda text: seen.append(len(text)) or one_line(text))
+    root = await make_admin(test_app)
+    answer = await root.post("/api/v1/servers", {"name": "a\n" * 50_000, "gce": False})
+    expected = {"errors": "name: Field cannot be longer than 1000 characters."}
+    assert (answer.status, answer.json, seen) == (400, expected, [])
+    answer = await root.post("/api/v1/servers", {"name": "a" + "\n" * 1500, "gce": False})
+    assert (answer.status, answer.json["name"]) == (201, "a")

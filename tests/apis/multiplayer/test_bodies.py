@@ -6,6 +6,7 @@ import pytest
 
 from coalserver.apis.multiplayer import schemas
 from coalserver.domain.text import MAX_REMOVED, visible_name
+from coalserver.web.body import parse_json
 from tests.apis.app import run_test_app
 from tests.apis.multiplayer.clients import make_sample_game
 from tests.apis.multiplayer.errors import REQUESTS
@@ -212,3 +213,34 @@ async def test_what_is_cut_off_a_name_is_not_looked_at(scene, letter, monkeypatc
     payload = success(await scene.arena.anonymous.post(REGISTER, body))
     assert payload["player_name"].startswith("Pat ä") and len(payload["player_name"]) <= 50
     assert seen and max(seen) <= 50 + MAX_REMOVED
+
+
+@pytest.mark.parametrize("count", [schemas.MAX_IDS, schemas.MAX_IDS + 1])
+async def test_lists_of_players_have_a_limit(scene, count):
+    await scene.fill_room()
+    members = {"target_players": "specific", "target_players_ids": [scene.guest.id] * count}
+    answer = await scene.host.post("game_room.php/updates", {"type": "x", **members})
+    if count <= schemas.MAX_IDS:
+        assert success(answer)["updates_sent"] == 1
+    else:
+        assert failure(answer) == (400, "Invalid target players ids")
+
+
+@pytest.mark.parametrize(
+    ("unit", "count", "refused"),
+    [
+        ('{"a":1},', 14_000, True),
+        ("[],", 22_000, True),
+        ('"\\u00e4",', 12_000, False),
+        ("[ 1 ],", 12_000, False),
+    ],
+)
+async def test_json_in_a_text_that_cannot_fit_is_not_parsed(
+    scene, unit, count, refused, monkeypatch
+):
+    parsed = []
+    monkeypatch.setattr(schemas, "parse_json", lambda raw: parsed.append(raw) or parse_json(raw))
+    body = {"player_name": "Pat", "player_data_json": '{"a":[' + unit * count + "1]}"}
+    answer = await scene.arena.anonymous.post(REGISTER, body)
+    assert bool(parsed) is not refused
+    assert answer.status == (413 if refused else 200)
