@@ -1,9 +1,11 @@
 """Invalid input: each is answered with a clear error and never with a 500."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from tests.apis.app import TestApp, make_session, run_test_app
 
@@ -77,12 +79,20 @@ async def make_room_and_session(test_app: TestApp) -> Any:
     return ann
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_app() -> AsyncIterator[TestApp]:
+    """A server for all requests of this module that change nothing but to add a guest."""
+    async with run_test_app() as app:
+        yield app
+
+
 @PATHS
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.asyncio(loop_scope="module")
 async def test_invalid_json_is_malformed(
-    test_app: TestApp, method: str, path: str, body: bytes
+    shared_app: TestApp, method: str, path: str, body: bytes
 ) -> None:
-    ann = await test_app.sign_in_guest()
+    ann = await shared_app.sign_in_guest()
     answer = await ann.request(method, path, body)
     assert answer.status_and_error == (400, "request.malformed")
     assert len(answer.json["description"]) < 300
@@ -90,10 +100,11 @@ async def test_invalid_json_is_malformed(
 
 @pytest.mark.parametrize(("method", "path"), [row[:2] for row in BODIES[:-1]])
 @pytest.mark.parametrize("body", [[], [{}], "x", 1, 1.5, True, None], ids=json.dumps)
+@pytest.mark.asyncio(loop_scope="module")
 async def test_body_that_is_not_an_object_is_malformed(
-    test_app: TestApp, method: str, path: str, body: Any
+    shared_app: TestApp, method: str, path: str, body: Any
 ) -> None:
-    ann = await test_app.sign_in_guest()
+    ann = await shared_app.sign_in_guest()
     answer = await ann.request(method, path, json.dumps(body).encode())
     assert answer.status_and_error == (400, "request.malformed")
 
