@@ -47,6 +47,8 @@ _CHUNK_WORK, _READ_CHUNK_WORK, _NAMES_WORK, _CHARACTER_WORK = 6, 50, 50, 4
 NAMES_PER_WORK = 4
 #: Bytes of options that are parsed for one unit of work.
 BYTES_PER_WORK = 25
+#: Bytes of options that are looked through for a name or a value, for one unit of work.
+SEARCHED_BYTES_PER_WORK = 4000
 _to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -79,6 +81,19 @@ class OptionFilter:
         ):
             self.parts = None
 
+        # What the bytes of matching options contain: each name, and its value as a text. Fractions, lists and objects
+        # are written in several ways.
+        self._contained = [
+            text.encode("utf-8", "surrogatepass")
+            for name, value in options.items()
+            for text in (f'"{name}"', *((value,) if _is_written_in_one_way(value) else ()))
+        ]
+
+    def may_match(self, options: bytes) -> bool:
+        """Return False where it is known without parsing that options do not match."""
+        # With escapes a name or a value may be written in another way.
+        return all(map(options.__contains__, self._contained)) or b"\\" in options
+
     def matches(self, options: bytes) -> bool:
         """Return whether options, any JSON, match."""
         parsed = json.loads(options)
@@ -86,6 +101,12 @@ class OptionFilter:
             name in parsed and _option_text(parsed[name]) == text
             for name, text in self._options.items()
         )
+
+    def check_unread(self, options: bytes) -> tuple[bool, int]:
+        """Return whether options match, and the work that this took."""
+        if not self.may_match(options):
+            return False, 1 + len(options) // SEARCHED_BYTES_PER_WORK
+        return self.matches(options), len(options) // BYTES_PER_WORK
 
     def matches_digests(self, digests: "array[int]") -> bool:
         """Return whether options match of which `option_digests` returns these."""
@@ -300,8 +321,8 @@ class Listing:
                     group = groups.get(id)
                     if group is None:
                         continue
-                    matches = options.matches(group.options)
-                    yield len(group.options) // BYTES_PER_WORK
+                    matches, work = options.check_unread(group.options)
+                    yield work
                     if not matches:
                         continue
                 found.add_parsed(id, each)
@@ -527,6 +548,11 @@ def _lobby_options(options: bytes) -> str | None:
         parts
     )
     return text if is_exact else None
+
+
+def _is_written_in_one_way(text: str) -> bool:
+    """Return whether JSON without escapes has an option with this text as the text itself."""
+    return text[:1] not in ("[", "{", "-", *"0123456789") or text.removeprefix("-").isdigit()
 
 
 def _option_text(value: object) -> str:

@@ -4,7 +4,10 @@ import json
 import random
 import sys
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coalserver.core import listings
 from coalserver.core.listings import (
@@ -19,6 +22,7 @@ from coalserver.core.listings import (
 from coalserver.core.steps import MAX_WORK, complete
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.roster import NO_HOST, Roster
+from coalserver.server.lifecycle import STARTING_WORK
 
 
 def make_lobby(id, name="Lobby", options=b"{}"):
@@ -139,6 +143,49 @@ def test_long_options_are_parsed_one_in_a_step():
     wanted = listings.OptionFilter({"level": "3"})
     assert len(list(listing.search(lobbies, range(8), "", wanted))) == 1 + 1 + 20
     assert complete(listing.search(lobbies, range(8), "", wanted)).ids == list(range(19, -1, -1))
+
+
+names_and_texts = st.text(st.sampled_from('am1"\\\n\x7fä🙂'), max_size=3)
+option_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-20, 20) | st.floats(allow_nan=False, allow_infinity=False)
+    | names_and_texts | st.sampled_from(["null", "true", "1", "-1", "1.0", "[1]", "{}", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(names_and_texts, inner, max_size=2)
+    ),
+    max_leaves=3,
+)  # fmt: skip
+
+
+@given(st.dictionaries(names_and_texts, option_values, max_size=3), st.data())
+def test_options_that_match_are_never_left_out_without_parsing(options, data):
+    wanted = {}
+    if options:
+        for name in data.draw(st.sets(st.sampled_from(sorted(options)))):
+            wanted[name] = listings._option_text(options[name])
+    else:
+        wanted = data.draw(st.dictionaries(names_and_texts, names_and_texts, max_size=2))
+    option_filter = OptionFilter(wanted)
+    for stored in (orjson.dumps(options), json.dumps(options).encode()):
+        if option_filter.matches(stored):
+            assert option_filter.may_match(stored)
+
+
+def test_options_without_a_name_or_a_value_are_not_parsed(monkeypatch):
+    listing = Listing()
+    long = b'{"mode":"ranked","level":3,"long":"%b"}' % (b"x" * 16_000)
+    lobbies = {id: make_lobby(id, options=long) for id in range(2_000)}
+    for id in lobbies:
+        listing.add(id, 0, None)
+    monkeypatch.setattr(json, "loads", None)
+    for options in ({"map": "1"}, {"mode": "casual"}, {"level": "4"}, {"mode": "ranked", "x": "1"}):
+        steps = listing.search(lobbies, range(8), "", OptionFilter(options))
+        assert sum(steps) <= 15 * MAX_WORK
+
+
+def test_long_options_of_2000_lobbies_are_read_before_the_server_listens():
+    work = 2_000 * (16 * 1024 // listings.BYTES_PER_WORK)
+    names = 100_000 // listings.NAMES_PER_WORK + 100_000 // listings.SMALL_CHUNK_SIZE
+    assert work + names <= STARTING_WORK
 
 
 def test_lobby_that_is_deleted_before_its_options_are_parsed_is_not_found():
