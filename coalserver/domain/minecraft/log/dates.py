@@ -36,6 +36,9 @@ BUDDHIST_CENTURIES = range(2400, 2700)
 #: spoken language's is the first.
 _MONTHS = {name: tuple(map(int, numbers.split())) for name, numbers in rows("months.txt")}
 _NAMED_DAY = re.compile(r"([0-9]{2}|[0-9](?![0-9]))(.*[^0-9].*?)([0-9]{4})", re.DOTALL)
+#: Hours of a clock, and its minutes and seconds, by their digits.
+_HOURS = {text: hour for hour in range(24) for text in (f"{hour}", f"{hour:02}")}
+_SIXTIETHS = {f"{number:02}": number for number in range(60)}
 _NUMERIC_DAY = re.compile(r"([0-9]{1,4})([-/.])([0-9]{1,2})\2([0-9]{1,4})")
 
 
@@ -301,6 +304,9 @@ class FileDates(NamedTuple):
             fold = CONTINUED
         elif (fold is None and last) or fold == CONTINUED:
             fold = FIRST
+        elif second == last and fold == self.fold:
+            # Lines of one second are common.
+            return day, self
         return day, type(self)(self.zone, day, second, self.now, fold, self.previous)
 
     def sender_day(self, second: int) -> tuple[date | None, Self]:
@@ -421,10 +427,11 @@ def undated_time(second: int, dates: DateSource) -> tuple[date | None, float | N
 
 def second_of_day(hour: str, minute: str, second: str) -> int | None:
     """Return the second of the day of a clock of 24 hours; None if there is no such time."""
-    hours, minutes, seconds = int(hour), int(minute), int(second)
-    if hours > 23 or minutes > 59 or seconds > 59:
+    try:
+        # A look-up takes a third of the time of `int`.
+        return 60 * (60 * _HOURS[hour] + _SIXTIETHS[minute]) + _SIXTIETHS[second]
+    except KeyError:
         return None
-    return 3600 * hours + 60 * minutes + seconds
 
 
 def _second_of_half_day(clock: tuple[str, str, str], half: str) -> int | None:

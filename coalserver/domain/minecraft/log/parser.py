@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import NamedTuple
 
 from coalserver.domain.minecraft.log.dates import (
@@ -114,15 +115,41 @@ class ParsedLine(NamedTuple):
 
 def parse_line(line: str, dates: DateSource = NoDates()) -> ParsedLine:
     """Return a single line, parsed."""
-    return _parse(line, dates)[0]
+    return parse_lines((line,), dates)[0][0]
 
 
 def parse_lines(lines: Iterable[str], dates: DateSource) -> tuple[list[ParsedLine], DateSource]:
     """Return consecutive lines, parsed, and the date source for the lines that follow."""
     parsed_lines = []
+    # Most lines repeat the thread and the day of the line before.
+    last_thread, last_day, source, day_text = "", None, source_of("", ""), ""
     for line in lines:
-        parsed, dates = _parse(line, dates)
-        parsed_lines.append(parsed)
+        line = line.rstrip("\r\n")
+        common = _COMMON_LINE.match(line)
+        if common is None or "§" in line or "\x1b" in line:
+            parsed, dates = _parse_any(line, dates)
+            parsed_lines.append(parsed)
+            continue
+        hour, minute, second, thread, level, text, name, chat = common.groups("")
+        seconds = second_of_day(hour, minute, second)
+        if seconds is None:
+            day, at = None, None
+        else:
+            day, at, dates = undated_time(seconds, dates)
+        if thread != last_thread:
+            last_thread, source = thread, source_of(thread, "")
+        if day is not last_day:
+            last_day, day_text = day, _day_text(day)
+        if name and source is Source.GAME:
+            username = sender_username(name)
+            fields = (
+                line, LineKind.CHAT, text, level, at, dates.zone, day_text, username, name,
+                "", "", "", None, chat, "", "", "", "", "", "", None, None, source,
+            )  # fmt: skip
+            # The class itself would take twice as long.
+            parsed_lines.append(tuple.__new__(ParsedLine, fields))
+        else:
+            parsed_lines.append(_parse_text(line, text, source, level, at, dates.zone, day_text))
     return parsed_lines, dates
 
 
@@ -144,6 +171,8 @@ def parse_batch(
 
 def join_chats(parsed_lines: list[ParsedLine]) -> None:
     """Add to each chat the lines without a header that continue it."""
+    if LineKind.CONTINUATION not in map(_kind_of, parsed_lines):
+        return
     start = -1
     for index, parsed in enumerate(parsed_lines):
         if parsed.kind is not LineKind.CONTINUATION:
@@ -196,33 +225,14 @@ def line_identity(world: int, parsed: ParsedLine) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _parse(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
-    """Return a line, parsed, and the date source for the next line."""
-    line = line.rstrip("\r\n")
-    common = _COMMON_LINE.match(line)
-    if common is None or "§" in line or "\x1b" in line:
-        return _parse_any(line, dates)
-    hour, minute, second, thread, level, text, name, chat = common.groups("")
-    seconds = second_of_day(hour, minute, second)
-    if seconds is None:
-        day, at = None, None
-    else:
-        day, at, dates = undated_time(seconds, dates)
-    source, day_text = source_of(thread, ""), _day_text(day)
-    if name and source is Source.GAME:
-        username = sender_username(name)
-        # The class itself would take twice as long.
-        fields = (
-            *(line, LineKind.CHAT, text, level, at, dates.zone, day_text, username, name),
-            *("", "", "", None, chat, "", "", "", "", "", "", None, None, source),
-        )
-        return tuple.__new__(ParsedLine, fields), dates
+def _parse_text(
+    line: str, text: str, source: Source, level: str, at: float | None, zone: str, day: str
+) -> ParsedLine:
+    """Return a line in the common format, parsed, of which the header has been read."""
     if text[:1] == "[" and _CLIENT_CHAT.match(text):
         source = Source.CLIENT
     kind, details = _believed(parse_text(text), source, level, is_old=False)
-    return ParsedLine(
-        line, kind, text, level, at, dates.zone, day_text, **details, source=source
-    ), dates
+    return ParsedLine(line, kind, text, level, at, zone, day, **details, source=source)
 
 
 def _parse_any(line: str, dates: DateSource) -> tuple[ParsedLine, DateSource]:
@@ -265,6 +275,9 @@ def _believed(parsed_text: ParsedText, source: Source, level: str, *, is_old: bo
     ):
         return LineKind.UNKNOWN, {}
     return parsed_text
+
+
+_kind_of = attrgetter("kind")
 
 
 @lru_cache(64)

@@ -75,7 +75,8 @@ PIECES = st.sampled_from(
 def check(line: str) -> None:
     for dates in DATES:
         stripped = line.rstrip("\r\n")
-        assert parser._parse(line, dates) == parser._parse_any(stripped, dates), line
+        parsed, after = parser._parse_any(stripped, dates)
+        assert parser.parse_lines([line], dates) == ([parsed], after), line
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -91,6 +92,19 @@ def test_any_line_is_read_as_by_the_parser_for_all_formats(line):
     check(HEADS[0] + line)
 
 
+@given(
+    st.lists(st.builds("{}{}".format, st.sampled_from(HEADS), st.sampled_from(TEXTS)), max_size=8)
+)
+def test_line_is_read_the_same_whatever_the_lines_before_it(lines):
+    """The parser remembers the thread and the day of the line before."""
+    for dates in DATES:
+        expected, after = [], dates
+        for line in lines:
+            parsed, after = parser._parse_any(line.rstrip("\r\n"), after)
+            expected.append(parsed)
+        assert parser.parse_lines(lines, dates) == (expected, after)
+
+
 def test_chat_is_read_in_one_match(monkeypatch):
     """Nine of ten lines: neither the formats of headers nor the phrases are searched."""
 
@@ -100,6 +114,7 @@ def test_chat_is_read_in_one_match(monkeypatch):
     monkeypatch.setattr(parser, "parse_header", fail)
     monkeypatch.setattr(parser, "parse_text", fail)
     dates = FileDates("UTC", NIGHT)
-    parsed, _ = parser._parse("[10:00:00] [Server thread/INFO]: [Not Secure] <Steve> hi", dates)
+    line = "[10:00:00] [Server thread/INFO]: [Not Secure] <Steve> hi"
+    (parsed,), _ = parser.parse_lines([line], dates)
     assert (parsed.username, parsed.chat, parsed.text) == ("Steve", "hi", "<Steve> hi")
     assert parsed.tags == ("timestamp", "chat")

@@ -33,6 +33,17 @@ def fields_of(parsed: ParsedLine, *names: str) -> dict[str, object]:
     return {name: getattr(parsed, name) for name in names}
 
 
+@pytest.mark.parametrize(
+    "clock", ["1::2::33", "::::::::", "12:00:6:", "24:00:00", "12:60:00", "12:00:60"]
+)
+def test_impossible_clock_of_a_container_gives_no_time(clock):
+    """An agent repeats a refused line: an error would hold up all lines after it."""
+    line = f"2026-09-25T{clock}Z stdout F {VANILLA}<Steve> hi"
+    for dates in (TODAY, FileDates("UTC", date(2026, 9, 25))):
+        parsed = parse_line(line, dates)
+        assert (parsed.line, parsed.kind, parsed.at) == (line, LineKind.UNKNOWN, None)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_every_line_of_the_corpus_is_parsed(seed):
     for line in corpus(seed):
