@@ -7,6 +7,8 @@ in the order of the table (docs/decisions/0073).
 import sqlite3
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
+from typing import Any
 
 import orjson
 
@@ -15,6 +17,8 @@ from coalserver.storage import codec
 from coalserver.storage.sqlite import game_sizes
 from coalserver.storage.sqlite.schema import transaction
 
+#: Rows of one statement, where there are as many.
+ROWS_AT_ONCE = 16
 #: Entries deleted in one transaction; a concurrent write waits for a few milliseconds.
 CHUNK_SIZE = 1000
 
@@ -122,7 +126,10 @@ class TopicIndex:
     @staticmethod
     def _insert(db: sqlite3.Connection, rows: list[tuple[str, int]]) -> None:
         # An entry can name a topic twice: an action that a member requests of themselves does.
-        db.executemany("INSERT OR IGNORE INTO event_topic VALUES (?, ?)", rows)
+        statement, marks = "INSERT OR IGNORE INTO event_topic VALUES ", "(?, ?)"
+        if len(rows) >= ROWS_AT_ONCE:
+            rows = insert_most(db, statement, marks, rows)
+        db.executemany(statement + marks, rows)
 
     @staticmethod
     def _set_indexed(db: sqlite3.Connection, below: int) -> None:
@@ -154,12 +161,31 @@ def insert_entries(
             size += len(document) if document.isascii() else len(document.encode())
     if size:
         changes[size_key] = changes.get(size_key, 0) + size
-    db.executemany("INSERT INTO event VALUES (?, ?, ?, ?, ?)", rows)
+    statement, marks = "INSERT INTO event VALUES ", "(?, ?, ?, ?, ?)"
+    if len(rows) >= ROWS_AT_ONCE:
+        rows = insert_most(db, statement, marks, rows)
+    db.executemany(statement + marks, rows)
     due: list[tuple[str, int]] = []
     if index.due:
         due = index.take()
         index.insert(db, due)
     return due, topics_of
+
+
+def insert_most(
+    db: sqlite3.Connection, statement: str, marks: str, rows: list[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """Insert rows, ROWS_AT_ONCE in one statement, which takes half the time of one for each; return the rest.
+
+    Not for tables of the history: a statement for several rows makes FTS5 flush its pending terms.
+    """
+    many = len(rows) - len(rows) % ROWS_AT_ONCE
+    starts = range(0, many, ROWS_AT_ONCE)
+    parameters = [
+        tuple(chain.from_iterable(rows[start : start + ROWS_AT_ONCE])) for start in starts
+    ]
+    db.executemany(statement + ", ".join([marks] * ROWS_AT_ONCE), parameters)
+    return rows[many:]
 
 
 def after(

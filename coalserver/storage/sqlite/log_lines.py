@@ -40,7 +40,14 @@ FIELDS = (
 #: Fields by which lines can be counted.
 GROUPS = {name: f"line.{name}" for name in ("username", "death", "killer", "message")}
 COLUMNS = ("place", "id", "digest", "tags", "kind", "location", *FIELDS)
+#: Columns that are empty in most lines: a value takes longer to bind than to write.
+RARE = ("location", "ip", "port", "message", "death", "killer", "weapon", "title", "account")
+COMMON = tuple(name for name in COLUMNS if name not in RARE)
 _INSERT = f"INSERT INTO line ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_INSERT_COMMON = (
+    f"INSERT INTO line ({', '.join((*COMMON, *RARE))})"
+    f" VALUES ({', '.join('?' * len(COMMON))}, '', '', '', '', '', '', '', '', 0)"
+)
 _INDEX = (
     "INSERT INTO line_words (rowid, line, chat, death, achievement, who) VALUES (?, ?, ?, ?, ?, ?)"
 )
@@ -50,6 +57,11 @@ _UNINDEX = (
 )
 _ROW = ", ".join(f"line.{name}" for name in ("place", "id", "tags", "kind", "location", *FIELDS))
 _fields = attrgetter(*("display_name" if name == "shown" else name for name in FIELDS))
+_common_fields = attrgetter(
+    *("display_name" if name == "shown" else name for name in FIELDS if name not in RARE)
+)
+_rare_fields = attrgetter(*RARE)
+_NO_RARE_FIELDS = (None, "", "", "", "", "", "", "", 0)
 _KINDS = {kind.value: kind for kind in LineKind}
 _KIND_NAMES = {kind: kind.value for kind in LineKind}
 #: Prefix of the only word in the column `who`; text_search removes it from all other words.
@@ -65,16 +77,21 @@ def write(db: sqlite3.Connection, new_lines: Sequence[NewLogLine]) -> None:
     sets = TagSets(db)
     numbers, names = sets.numbers, _KIND_NAMES
     next_position = Positions(db).next
-    rows, words = [], []
+    rows, common_rows, words = [], [], []
     for line, digest, _ in new_lines:
         position = next_position(line.world, line.at)
         tags = numbers.get(line.tags)
         if tags is None:
             tags = sets.number(line.tags)
-        location = "" if line.location is None else " ".join(map(repr, line.location))
         # Binding values of other types than str, int, float and bytes takes as long as the rest of a row.
-        rows.append((position, line.id, digest, tags, names[line.kind], location, *_fields(line)))
+        start = (position, line.id, digest, tags, names[line.kind])
+        if _rare_fields(line) == _NO_RARE_FIELDS:
+            common_rows.append(start + _common_fields(line))
+        else:
+            location = "" if line.location is None else " ".join(map(repr, line.location))
+            rows.append((*start, location, *_fields(line)))
         words.append((position, *_index_columns(line)))
+    db.executemany(_INSERT_COMMON, common_rows)
     db.executemany(_INSERT, rows)
     # Sorted: FTS5 flushes its pending terms when a rowid is lower than the previous one.
     words.sort()

@@ -10,7 +10,7 @@ import pytest
 from coalserver.core.ports import Batch, StoreFailed
 from coalserver.storage.memory import MemoryStore
 from coalserver.storage.sqlite import events
-from coalserver.storage.sqlite.events import TopicIndex
+from coalserver.storage.sqlite.events import ROWS_AT_ONCE, TopicIndex, insert_most
 from coalserver.storage.sqlite.store import SqliteStore
 from tests.storage.builders import ids, make_entry, write_entries
 
@@ -161,3 +161,14 @@ async def test_reads_are_those_of_a_store_in_memory(path, monkeypatch, seed):
     await sqlite.close()
     found, wanted, _ = rows(path)
     assert found == wanted
+
+
+@pytest.mark.parametrize("count", [0, 1, ROWS_AT_ONCE - 1, ROWS_AT_ONCE, 3 * ROWS_AT_ONCE + 5])
+def test_many_rows_are_inserted_each_once(count):
+    wanted = [(number, f"doc {number}") for number in range(count)]
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE one (id INTEGER PRIMARY KEY, doc TEXT)")
+        rest = insert_most(db, "INSERT INTO one VALUES ", "(?, ?)", wanted)
+        assert rest == wanted[count - count % ROWS_AT_ONCE :]
+        db.executemany("INSERT INTO one VALUES (?, ?)", rest)
+        assert db.execute("SELECT id, doc FROM one ORDER BY id").fetchall() == wanted
