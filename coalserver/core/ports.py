@@ -73,6 +73,8 @@ class Batch:
     last_seen: dict[int, float] = field(default_factory=dict)
     #: Additions to the history, in the order of their commands.
     lines: list[NewLogLine] = field(default_factory=list)
+    #: How many of the lines were sent singly, without a source.
+    single_lines: int = 0
     world_marks: list[WorldMark] = field(default_factory=list)
     #: Line id -> the text of a stored chat with the lines that continue it.
     continued_chats: dict[int, str] = field(default_factory=dict)

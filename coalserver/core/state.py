@@ -452,14 +452,14 @@ class SortedIndex(dict[Hashable, Ids]):
 
 
 class RecentDigests:
-    """The digests of the newest log lines, on disk or about to be written.
+    """The digests of the newest log lines that were sent singly, on disk or about to be written.
 
     A caller reads `written`, then the history. If `covers(written)` still holds when the command runs,
     a line is known if its digest was in the history or is in `digests`; otherwise the caller repeats.
     """
 
     def __init__(self, max_size: int = MAX_DIGESTS) -> None:
-        #: Number of lines written since the start, which are in the history.
+        #: Number of such lines written since the start, which are in the history.
         self.written = 0
         self._added = 0
         self._max_size = max_size

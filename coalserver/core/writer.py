@@ -76,7 +76,10 @@ class BatchWriter:
         batch.entries.extend(uow.entries)
         if uow.lines:
             batch.lines.extend(uow.lines)
-            state.recent.add(map(_digest_of, uow.lines))
+            # The lines of a unit have one source. Repeats of numbered and imported lines are found by other means.
+            if not uow.lines[0].line.source:
+                state.recent.add(map(_digest_of, uow.lines))
+                batch.single_lines += len(uow.lines)
             batch.continued_chats.update(uow.continued_chats)
         batch.world_marks.extend(uow.world_marks)
         if uow.screenshots:
@@ -148,7 +151,7 @@ class BatchWriter:
 
     def _publish(self, batch: Batch) -> None:
         """Publish a batch that is on disk, then resolve the futures of its callers."""
-        self._state.recent.written += len(batch.lines)
+        self._state.recent.written += batch.single_lines
         self.committed.apply(batch)
         self._feed.publish(batch.entries)
         written, self._writing = self._writing, []

@@ -1,10 +1,10 @@
 """Updates of stored visits by presence marks, for every store; the rule is `visits.apply_mark`."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Protocol
 
 from coalserver.core.ports import Batch
+from coalserver.domain.construction import replace
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit, apply_mark
 
 

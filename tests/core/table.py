@@ -60,7 +60,7 @@ class Table:
             self.state.set(kind, id, value)
         self.state.counters.update(uow.counters)
         self.entries += uow.entries
-        self.state.recent.add(new_line.digest for new_line in uow.lines)
+        self.state.recent.add(new.digest for new in uow.lines if not new.line.source)
         return result
 
     def query(self, query: Callable[..., Any], /, **kwargs: Any) -> Any:

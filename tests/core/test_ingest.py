@@ -186,6 +186,23 @@ async def test_concurrent_senders_of_the_same_lines_give_one_history(seed, sende
         assert await history(core) == expected
 
 
+async def test_numbered_lines_do_not_displace_the_digests_of_single_ones():
+    """They are told by their numbers: a batch of them must not make each single line ask the history again."""
+    async with run_core(MemoryStore()) as core:
+        core.state.recent = RecentDigests(max_size=4)
+        assert await ingest_lines(core, world_id=1, parsed_lines=parse_all(LOG[:3])) == [True] * 3
+        digests, written = {*core.state.recent.digests}, core.state.recent.written
+        numbered = parse_all(LOG[3:9])
+        result = await core.execute(
+            log_batch, world_id=1, source="file", parsed_lines=numbered, sequences=range(1, 7)
+        )
+        assert result.new == 6
+        assert core.state.recent.covers(written)
+        assert core.state.recent.digests == digests
+        assert await ingest_lines(core, world_id=1, parsed_lines=parse_all(LOG[:3])) == [False] * 3
+        assert core.state.recent.written == written == 3
+
+
 class DelayingHistory(DelayingStore):
     """A store that delays queries of the history as well."""
 

@@ -7,6 +7,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
@@ -125,6 +126,10 @@ class NumberedLine(NamedTuple):
     day: date | None
 
 
+#: Makes a NumberedLine from a tuple of its fields, in half the time of the class itself.
+_make_numbered = partial(tuple.__new__, NumberedLine)
+
+
 class NumberedLines(fields.Field[list[NumberedLine]]):
     """Lines in ascending order of their sequences.
 
@@ -160,8 +165,8 @@ class NumberedLines(fields.Field[list[NumberedLine]]):
             if not line.isascii() or "\0" in line:
                 line = _printable(line)
             last = sequence
-            lines.append(NumberedLine(sequence, line, day))
-        return lines
+            lines.append((sequence, line, day))
+        return [*map(_make_numbered, lines)]
 
 
 class LogBatchSchema(ZonedSchema):
@@ -270,6 +275,9 @@ async def read_agent_params(
 
 def _check_structure(raw: bytes) -> None:
     """Raise INVALID_REQUEST for JSON that has more beside its strings than lines need."""
+    if len(raw) <= MAX_STRUCTURE_BYTES and raw.count(b":") <= MAX_MEMBERS:
+        # Most bodies: without their strings they have less.
+        return
     structure = without_strings(raw)
     if len(structure) > MAX_STRUCTURE_BYTES:
         raise invalid_body("The body holds too many numbers.")

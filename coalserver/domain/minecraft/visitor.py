@@ -1,7 +1,8 @@
 """Visitors of worlds, console commands, log sources and claims of usernames."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit, apply_mark
 from coalserver.domain.text import one_line
 
@@ -14,6 +15,7 @@ def say_command(name: str, text: str) -> str:
     return f"/say <{name}> {text}" if name else f"/say {text}"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """A player who has been in a world, by their exact username."""

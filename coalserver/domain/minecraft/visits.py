@@ -7,9 +7,10 @@ lines arrive. This module computes changes only; stores apply them.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
+from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.minecraft.log.dates import MAX_STEP_BACK_SECONDS
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import ParsedLine
@@ -60,6 +61,7 @@ _MARK_KINDS = {
 }
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, order=True)
 class PresenceMark:
     """The arrival or departure that a line reports. Marks sort in the order of writing."""
@@ -83,6 +85,7 @@ class PresenceMark:
         return self.kind in ARRIVALS
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True)
 class Visit:
     """One stay of a player in a world."""
@@ -249,6 +252,8 @@ def apply_mark(
     if before != after:
         removed += [before] if before else []
         added += [after] if after else []
+    if not removed:
+        return VisitChanges((), tuple(added))
     unchanged = {visit for visit in removed if visit in added}
     return VisitChanges(
         tuple(visit for visit in removed if visit not in unchanged),

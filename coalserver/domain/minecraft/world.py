@@ -5,9 +5,10 @@ has the states of `hosting/transitions`, and no other source of them. Players in
 visits.py.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum, auto
 
+from coalserver.domain.construction import replace
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import ParsedLine
 from coalserver.domain.minecraft.visits import PresenceMark
