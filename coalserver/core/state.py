@@ -215,10 +215,11 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     World: Index(
-        ("active", "short_name"),
+        ("active", "short_name", "created"),
         lambda world: (
             ("",) if world.active else (),
             (world.short_name,) if world.short_name else (),
+            ((world.created, world.id),) if world.active else (),
         ),
     ),
     HostedWorld: Index(
@@ -266,7 +267,9 @@ INDEXES: Mapping[type, Index] = {
     ),
 }
 #: The indexes that also have their keys in order; see `State.in_order`.
-SORTED_INDEXES = frozenset({(Account, "created"), (Visitor, "name"), (Visitor, "login")})
+SORTED_INDEXES = frozenset(
+    {(Account, "created"), (World, "created"), (Visitor, "name"), (Visitor, "login")}
+)
 _NOTHING: dict[int, None] = {}
 
 

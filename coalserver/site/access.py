@@ -128,7 +128,7 @@ def world_path(world: World) -> str:
 
 def only_world(ctx: RequestContext) -> World | None:
     """Return the only active world; None if there is none, or more than one."""
-    worlds = ctx.core.query(active_worlds)
+    worlds = ctx.core.query(active_worlds, limit=2)
     return worlds[0] if len(worlds) == 1 else None
 
 

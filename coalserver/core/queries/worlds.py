@@ -30,13 +30,10 @@ def world_by_short_name(reader: Reader, *, short_name: str) -> World:
 
 
 def active_worlds(
-    reader: Reader, *, after: tuple[float, int] | None = None, limit: int | None = None
+    state: State, *, after: tuple[float, int] | None = None, limit: int | None = None
 ) -> list[World]:
     """Return the worlds that are not archived, oldest first; those after a time of creation and an id."""
-    found = reader.find(World, "active", "")
-    if after is not None:
-        found = [world for world in found if (world.created, world.id) > after]
-    return sorted(found, key=lambda world: (world.created, world.id))[:limit]
+    return state.in_order(World, "created", after=after, limit=limit)
 
 
 def world_of_agent(reader: Reader, *, token_pair: TokenPair) -> World:

@@ -1,6 +1,7 @@
 """Pages of accounts, visitors, worlds, bans and audit entries, without a look at all of them or in steps."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -102,6 +103,17 @@ def test_worlds_come_oldest_first_in_pages():
     assert [world.id for world in active_worlds(state)] == [4, 2, 1, 3]
     found = read_pages(lambda **page: active_worlds(state, **page), 1, age)
     assert [world.id for world in found] == [4, 2, 1, 3]
+
+
+def test_page_of_worlds_reads_its_own_worlds_only(monkeypatch):
+    worlds = [World(id, f"world {id}", created=1.0) for id in range(1, 2000)]
+    state, reads = State(worlds), []
+    state.set(World, 1002, replace(worlds[1001], active=False))
+    find = State.find
+    monkeypatch.setattr(State, "find", lambda self, *args: reads.append(args) or find(self, *args))
+    found = active_worlds(state, after=(1.0, 1000), limit=3)
+    assert [world.id for world in found] == [1001, 1003, 1004]
+    assert len(reads) == 3
 
 
 def test_search_of_accounts_looks_at_some_in_each_step():
