@@ -95,12 +95,15 @@ def test_old_data_opens_with_every_row(line: CommandLine, old_data: Path):
     with run_server(old_data):
         pass
     after = rows(old_data, before["columns"])
-    # What the start itself writes: default games, events.
-    kept = {
+    # The start itself writes default games and events, and a hosted world of version 3 waits for its start.
+    lost = {
         table: [row for row in before[table] if row not in after[table]]
         for table in before["columns"]
     }
-    assert not any(kept.values()), kept
+    started = [row for row in lost["entity"] if row[0] == "World" and '"queued_start"' in row[2]]
+    assert {row[:2] for row in started} <= {row[:2] for row in after["entity"]}
+    lost["entity"] = [row for row in lost["entity"] if row not in started]
+    assert not any(lost.values()), lost
     assert after["words"] == before["words"]
     assert rows(old_data)["key_file"]
 
