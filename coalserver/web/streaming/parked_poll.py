@@ -191,7 +191,7 @@ class ParkingProtocol(Connection):
             end += 2
         while raw[end : end + 1].isdigit():
             end += 1
-        if end == start or not self._can_be_enrolled():
+        if end == start or plan.app.core.feed.closed or not self._can_be_enrolled():
             return False
         try:
             # That of the handler may be older than what was published while it read.

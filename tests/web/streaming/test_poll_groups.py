@@ -510,6 +510,19 @@ async def test_last_answer_of_a_server_that_stops_ends_its_connection(runner):
         assert await later.reader.read() == b""
 
 
+async def test_poll_answered_while_the_server_stops_is_not_enrolled(server, caplog):
+    connection = await server.connect()
+    await server.until(lambda: server.server.connections)
+    protocol = protocol_of(server)
+    server.core.feed.close()
+    connection.send_poll(server.token, 0)
+    assert (await connection.read_response())[0] == 200
+    assert protocol._plan is None and protocol._way == parked_poll.ORDINARY
+    # Bytes that came before the end of the connection.
+    protocol.data_received(poll_bytes(server.token, 0))
+    assert not caplog.text
+
+
 async def test_expired_group_without_words_for_the_event_asks_again(server):
     connection = await park(server)
     (group,) = groups_of(server)._groups.values()
