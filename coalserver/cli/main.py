@@ -9,7 +9,7 @@ import click
 
 from coalserver import __version__
 from coalserver.cli.options import Command, Group, ImportedCommand, Invocation
-from coalserver.cli.output import print_error, print_result
+from coalserver.cli.output import OutputError, print_error, print_result
 from coalserver.config.schema import ConfigError, suggestion
 from coalserver.config.sources import as_dict, as_file
 
@@ -51,11 +51,19 @@ def _main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of standard output has closed it; flushing the rest at exit would fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of standard output has closed it.
+        _discard_output()
         return 0
+    except OutputError as error:
+        _discard_output()
+        return print_error(str(error), 1, as_json=False)
     finally:
         os.umask(umask)
+
+
+def _discard_output() -> None:
+    """Let what is left in the buffer of standard output go nowhere: flushing it at exit would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group("coalserver", cls=Group, brief=False, invoke_without_command=True,

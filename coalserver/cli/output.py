@@ -7,9 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 
+class OutputError(Exception):
+    """Standard output cannot be written; the message says why."""
+
+
 def print_result(result: Any, text: str, as_json: bool) -> None:
-    """Print the result as a JSON document, or the text for people."""
-    print(json.dumps(result, indent=2) if as_json else text, flush=True)
+    """Print the result as a JSON document, or the text for people. Raises OutputError, BrokenPipeError."""
+    try:
+        print(json.dumps(result, indent=2) if as_json else text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"The output cannot be written: {error.strerror}.") from error
 
 
 def print_error(message: str, status: int, as_json: bool, code: str | None = None) -> int:

@@ -240,7 +240,8 @@ def add_order_commands(group: click.Group) -> None:
     """Add the commands to the group `world`."""
     for order in ORDERS:
         command = OrderCommand(
-            order,
+            # click writes it as it is into a suggestion.
+            str(order),
             order=order,
             callback=_order_callback(order),
             help=ORDERS[order],

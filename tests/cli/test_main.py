@@ -121,9 +121,14 @@ def test_usage_error_has_status_2_and_one_line(line, args, data):
             "There is no flag --opne; did you mean --open",
         ),
         (("check", "--xyzzy=1"), "There is no flag --xyzzy; see coalserver check --help"),
+        (
+            ("world", "plya", "x"),
+            "No such command 'plya'. (Did you mean one of: 'play', 'upload'?)",
+        ),
+        (("gaem", "list"), "No such command 'gaem'. (Did you mean 'game'?)"),
     ],
 )
-def test_unknown_flag_is_named_at_any_position(line, args, message):
+def test_unknown_flag_or_command_is_named_with_a_similar_one(line, args, message):
     assert line(*args).err.startswith(f"coalserver: {message}")
 
 
@@ -376,3 +381,12 @@ def test_closed_standard_output_is_no_error():
     line = f"{sys.executable} {ROOT / 'run.py'} check | true"
     result = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
     assert result.stderr == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("flags", ["", "--json"])
+def test_output_that_cannot_be_written_is_an_error(flags):
+    line = f"{sys.executable} {ROOT / 'run.py'} check {flags} >/dev/full"
+    result = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == "coalserver: The output cannot be written: No space left on device.\n"
