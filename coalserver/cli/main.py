@@ -136,4 +136,5 @@ def _usage_message(error: click.UsageError) -> str:
     else:
         message = " ".join(error.format_message().split()).rstrip(".")
     path = "coalserver" if error.ctx is None else error.ctx.command_path
-    return f"{message}; see {path} --help"
+    # click asks whether a similar command was meant.
+    return f"{message}{' See' if message.endswith(('?', '?)')) else '; see'} {path} --help"

@@ -125,7 +125,7 @@ def test_usage_error_has_status_2_and_one_line(line, args, data):
             ("world", "plya", "x"),
             "No such command 'plya'. (Did you mean one of: 'play', 'upload'?)",
         ),
-        (("gaem", "list"), "No such command 'gaem'. (Did you mean 'game'?)"),
+        (("gaem", "list"), "No such command 'gaem'. Did you mean 'game'?"),
     ],
 )
 def test_unknown_flag_or_command_is_named_with_a_similar_one(line, args, message):
