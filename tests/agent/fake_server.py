@@ -64,7 +64,8 @@ class FakeServer:
     @property
     def lines(self) -> list[str]:
         """All lines by sequence. Fails if there is more than one source."""
-        assert len({source for source, _ in self.stored}) <= 1
+        # A copy: the other thread may store a line meanwhile.
+        assert len({source for source, _ in tuple(self.stored)}) <= 1
         return [self.stored[key]["line"] for key in sorted(self.stored)]
 
     @property
