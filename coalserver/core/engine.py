@@ -26,7 +26,7 @@ from coalserver.core.ports import (
 from coalserver.core.presence import Presence
 from coalserver.core.queries.rooms import rosters
 from coalserver.core.state import State
-from coalserver.core.steps import MAX_WORK, Steps
+from coalserver.core.steps import Steps, complete_in_turns
 from coalserver.core.unit_of_work import CoreContext, UnitOfWork
 from coalserver.core.writer import BatchWriter
 from coalserver.domain.errors import DomainError, ErrorCode
@@ -183,16 +183,11 @@ class Core:
         steps = query(self.state, **kwargs)
         try:
             next(steps)
-            async with self._steps_lock:
-                work = 0
-                while True:
-                    work += next(steps)
-                    if work >= MAX_WORK:
-                        work = 0
-                        await asyncio.sleep(0)
         except StopIteration as end:
             result: T = end.value
             return result
+        async with self._steps_lock:
+            return await complete_in_turns(steps)
 
     async def prepare_searches(self, max_work: int) -> None:
         """Read what searches need of lobbies and rooms that are new, for about that many microseconds."""

@@ -4,6 +4,7 @@ Such a query is a generator. It yields the work of each step, in microseconds or
 reads between two steps may change: it says what it promises then.
 """
 
+import asyncio
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -23,3 +24,17 @@ def complete(steps: Steps[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
+
+
+async def complete_in_turns(steps: Steps[T]) -> T:
+    """Run all steps and return the result; other requests run whenever MAX_WORK is done."""
+    work = 0
+    try:
+        while True:
+            work += next(steps)
+            if work >= MAX_WORK:
+                work = 0
+                await asyncio.sleep(0)
+    except StopIteration as end:
+        result: T = end.value
+        return result

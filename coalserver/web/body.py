@@ -7,25 +7,23 @@ import asyncio
 import re
 import time
 from codecs import BOM_UTF8
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import accumulate, repeat
 from operator import sub
-from typing import Any, TypeVar
+from typing import Any
 from weakref import WeakValueDictionary
 
 import orjson
 from aiohttp import web
 from marshmallow import ValidationError
 
-from coalserver.core.steps import Steps, complete
+from coalserver.core.steps import MAX_WORK, Steps, complete, complete_in_turns
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.content_encoding import MAX_OVERHEAD
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.repeats.requests import SMALL_BODY_BYTES
 from coalserver.web.schemas import MAX_PLAIN_BYTES, AnyJson, BodySchema, Loader
-
-T = TypeVar("T")
 
 #: Levels of nesting; orjson cannot dump more than 254.
 MAX_DEPTH = 64
@@ -79,8 +77,7 @@ async def read_body(
     async with ctx.app.per_process(LargeBodies).turn(ctx.network):
         if media_types:
             _check_media_type(ctx, media_types)
-        parsed = await _in_turns(parse_in_steps(raw))
-        value = _parse_body(ctx, raw, schema, media_types, lambda _: parsed)
+        value = _body_value(await complete_in_turns(parse_in_steps(raw)), schema, media_types)
         # Other requests run before the rest of the work.
         await asyncio.sleep(0)
         return load_body(schema, value), raw
@@ -126,20 +123,9 @@ async def parse_json_aside(ctx: RequestContext, raw: bytes) -> Any:
     if len(raw) <= LARGE_BODY_BYTES:
         return parse_json(raw)
     async with ctx.app.per_process(LargeBodies).turn(ctx.network):
-        value = await _in_turns(parse_in_steps(raw))
+        value = await complete_in_turns(parse_in_steps(raw))
         await asyncio.sleep(0)
         return value
-
-
-async def _in_turns(steps: Steps[T]) -> T:
-    """Return the result of steps; other requests run between any two of them."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        await asyncio.sleep(0)
 
 
 async def read_raw_body(ctx: RequestContext, max_bytes: int = MAX_PLAIN_BYTES) -> bytes:
@@ -179,17 +165,19 @@ def check_length(request: web.Request, max_bytes: int = MAX_PLAIN_BYTES) -> None
 
 
 def _parse_body(
-    ctx: RequestContext,
-    raw: bytes,
-    schema: BodySchema,
-    media_types: tuple[str, ...],
-    parse: Callable[[bytes], Any] | None = None,
+    ctx: RequestContext, raw: bytes, schema: BodySchema, media_types: tuple[str, ...]
 ) -> Any:
     if not raw:
         raise invalid_body("The body is missing.")
     if media_types:
         _check_media_type(ctx, media_types)
-    value = parse_json(raw) if parse is None else parse(raw)
+    value = parse_json(raw)
+    # Most are; not one call more than necessary.
+    return value if isinstance(value, dict) else _body_value(value, schema, media_types)
+
+
+def _body_value(value: Any, schema: BodySchema, media_types: tuple[str, ...]) -> Any:
+    """Return the value of a body, `{}` for one that counts as empty. Raises INVALID_REQUEST if it must be an object."""
     # Clients of the routes that accept any media type send `null` for an empty body.
     if value is None and not media_types:
         value = {}
@@ -247,9 +235,9 @@ def parse_in_steps(raw: bytes) -> Steps[Any]:
     The largest body takes up to 8 ms in the step that parses it, and 3 ms in each other one.
     """
     structure = check_size(raw)
-    yield 0
+    yield MAX_WORK
     raw, value = _load(raw)
-    yield 0
+    yield MAX_WORK
     yield from _check_values(raw, structure)
     return value
 
@@ -275,15 +263,15 @@ def _check_values(raw: bytes, structure: bytes | None) -> Steps[None]:
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         if structure is None:
             structure = without_strings(raw)
-            yield 0
+            yield MAX_WORK
         _check_depth(structure)
-        yield 0
+        yield MAX_WORK
     if _LONG_NUMBER in raw.translate(_DIGITS_TO_ZEROS):
         if structure is None:
             structure = without_strings(raw)
-            yield 0
+            yield MAX_WORK
         _check_numbers(structure)
-        yield 0
+        yield MAX_WORK
     if _ESCAPED_NUL in raw and _ESCAPED_NUL in raw.replace(rb"\\", b""):
         raise invalid_body("The body holds a NUL character.")
 
