@@ -10,7 +10,7 @@ import pytest
 from coalserver.core.ports import Batch, StoreFailed
 from coalserver.storage.memory import MemoryStore
 from coalserver.storage.sqlite import events
-from coalserver.storage.sqlite.events import ROWS_AT_ONCE, TopicIndex, insert_most
+from coalserver.storage.sqlite.events import ROWS_AT_ONCE, TopicIndex, insert_rows
 from coalserver.storage.sqlite.store import SqliteStore
 from tests.storage.builders import ids, make_entry, write_entries
 
@@ -168,7 +168,10 @@ def test_many_rows_are_inserted_each_once(count):
     wanted = [(number, f"doc {number}") for number in range(count)]
     with closing(sqlite3.connect(":memory:")) as db:
         db.execute("CREATE TABLE one (id INTEGER PRIMARY KEY, doc TEXT)")
-        rest = insert_most(db, "INSERT INTO one VALUES ", "(?, ?)", wanted)
-        assert rest == wanted[count - count % ROWS_AT_ONCE :]
-        db.executemany("INSERT INTO one VALUES (?, ?)", rest)
+        statements = []
+        db.set_trace_callback(statements.append)
+        insert_rows(db, "INSERT INTO one VALUES ", "(?, ?)", wanted)
+        db.set_trace_callback(None)
+        sizes = [one.count("(") for one in statements if one.startswith("INSERT")]
+        assert sizes == [ROWS_AT_ONCE] * (count // ROWS_AT_ONCE) + [1] * (count % ROWS_AT_ONCE)
         assert db.execute("SELECT id, doc FROM one ORDER BY id").fetchall() == wanted
