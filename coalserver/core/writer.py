@@ -23,6 +23,9 @@ KINDS: tuple[type, ...] = (Room, SyncedState)
 #: Seconds for which the times of players' last activities gather before they are written, and how many of them one
 #: batch writes, so that no batch takes long.
 SIGN_SECONDS, MAX_SIGNS = 30.0, 256
+#: Iterations of the event loop after a batch in which its callers are answered, and their next requests are read: the
+#: next batch starts then. Those that are answered together ask again together.
+ANSWER_TURNS = 3
 
 
 class BatchWriter:
@@ -122,7 +125,10 @@ class BatchWriter:
                     batch.last_seen = self._signs.take(self._write_started)
                 try:
                     await self._store.write(batch)
+                    callers = len(self._writing)
                     self._publish(batch)
+                    for _ in range(ANSWER_TURNS if callers > 1 else 0):
+                        await asyncio.sleep(0)
                 except BaseException as error:
                     log.critical("A batch could not be written; stopping: %r", error)
                     self._fail(error)

@@ -11,7 +11,7 @@ from coalserver.core.commands.lobbies import join_lobby, open_lobby
 from coalserver.core.feed import FutureWaiter
 from coalserver.core.ports import StoreFailed
 from coalserver.core.unit_of_work import UnitOfWork
-from coalserver.core.writer import MAX_SIGNS, SIGN_SECONDS, BatchWriter, Signs
+from coalserver.core.writer import ANSWER_TURNS, MAX_SIGNS, SIGN_SECONDS, BatchWriter, Signs
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Player
@@ -66,6 +66,29 @@ async def test_waiting_commands_are_written_together(core, store):
     await asyncio.gather(*many)
     assert len(store.batches) == 2
     assert sum(kind is Player for kind, _ in store.batches[1].values) == 100
+
+
+async def test_callers_that_ask_again_after_their_answers_stay_together(core, store):
+    async def ask(number):
+        for _ in range(5):
+            await core.execute(create_guest, name="")
+            # The answer and the next request take some iterations of the loop, not all the same number.
+            for _ in range(number % ANSWER_TURNS):
+                await asyncio.sleep(0)
+
+    await asyncio.gather(*map(ask, range(12)))
+    callers = [sum(kind is Player for kind, _ in batch.values) for batch in store.batches]
+    assert callers == [12] * 5
+
+
+async def test_a_batch_of_one_caller_is_followed_by_the_next_one_at_once(core, store):
+    first = await open_blocked(core, store)
+    second = start_opening(core, player=2)
+    await let_others_run()
+    store.unblock_writes()
+    await first
+    assert len(store.batches) == 2
+    await second
 
 
 async def test_cancelled_caller_does_not_affect_a_pending_batch(core, store):
