@@ -1,9 +1,13 @@
 """The SQLite store: one file with one writer; it reads and writes documents (see codec.py) in batches."""
 
+import asyncio
 import logging
+import os
 import sqlite3
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,6 +65,8 @@ DAMAGE_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 LOG_SECONDS = 60
 DELETE_SIGN = "DELETE FROM sign WHERE player = ?"
 log = logging.getLogger(__name__)
+#: Let other threads use this thread's processor and the interpreter first, if they can.
+let_threads_run: Callable[[], None] = getattr(os, "sched_yield", partial(time.sleep, 0))
 
 
 class SqliteStore:
@@ -106,10 +112,13 @@ class SqliteStore:
         if db is None:
             raise StoreFailed("the store is not open")
         try:
-            # As in `_run`, but without another call per batch.
-            await db._execute(  # type: ignore[no-untyped-call]
-                _write, db._conn, batch, self._game_bytes, self._sizes, self._topic_index
+            written = _start(
+                db, _write, db._conn, batch, self._game_bytes, self._sizes, self._topic_index
             )
+            # The disk works while the event loop goes on. Otherwise a busy loop has the thread wait for the processor
+            # until the loop has nothing to do, and then the loop waits for the disk.
+            let_threads_run()
+            await written
         except sqlite3.Error as error:
             raise self._failure(error) from error
 
@@ -249,6 +258,16 @@ async def _close(db: aiosqlite.Connection) -> None:
         await db.close()
     finally:
         db._thread.join()
+
+
+def _start(db: aiosqlite.Connection, work: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
+    """Have the thread of a connection run a function, as aiosqlite's `_execute` does, but without waiting for it.
+
+    `_tx` is private, see `_run`.
+    """
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    db._tx.put_nowait((future, partial(work, *args)))
+    return future
 
 
 def _run(

@@ -10,6 +10,7 @@ import pytest
 
 from coalserver.core.ports import Batch, StoreFailed
 from coalserver.domain.play.player import Player
+from coalserver.storage.sqlite import store as store_module
 from coalserver.storage.sqlite.schema import NotAStore, StoreTooNew, StoreUnusable, check_file
 from coalserver.storage.sqlite.store import SqliteStore
 from tests.storage.builders import ids, make_batch, make_entry, make_player, write_entries
@@ -90,6 +91,20 @@ async def test_written_values_are_durable_before_close(store, path):
 async def test_every_write_is_synced_to_disk(store):
     rows = await store._writer.execute_fetchall("PRAGMA synchronous")
     assert [tuple(row) for row in rows] == [(2,)], "2 is FULL"
+
+
+async def test_the_thread_has_the_batch_when_the_event_loop_lets_it_run(store, monkeypatch):
+    began, write = threading.Event(), store_module._write
+
+    def begin(*args):
+        began.set()
+        write(*args)
+
+    seen = []
+    monkeypatch.setattr(store_module, "_write", begin)
+    monkeypatch.setattr(store_module, "let_threads_run", lambda: seen.append(began.wait(30)))
+    await store.write(make_batch(make_player(1)))
+    assert seen == [True]
 
 
 async def test_unopened_store_raises_store_failed(path):
