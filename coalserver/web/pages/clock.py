@@ -15,6 +15,7 @@ from aiohttp import web
 from babel import Locale
 from babel.dates import format_date, format_datetime
 
+from coalserver.web.pages.cookie_header import find_cookie
 from coalserver.web.pages.i18n import N_, Language, request_language
 
 #: All time zones of this machine, and UTC, which a machine without zone data lacks.
@@ -163,7 +164,7 @@ def set_request_zone(request: web.Request, zone: str) -> None:
 
 def request_clock(request: web.Request) -> Clock:
     """Return the clock of a request: in the zone of the account, else of the browser, else in UTC."""
-    zone = request.get(ZONE_KEY, "") or request.cookies.get(ZONE_COOKIE, "")
+    zone = request.get(ZONE_KEY, "") or find_cookie(request.headers, ZONE_COOKIE) or ""
     now = request.app.get(NOW_KEY, time.time)()
     return Clock(request_language(request), zone, now)
 

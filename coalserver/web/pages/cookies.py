@@ -17,6 +17,7 @@ from coalserver.core.caller import ANONYMOUS, Caller
 from coalserver.core.queries.accounts import find_account, login_session_by_secret
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.clock import set_request_zone
+from coalserver.web.pages.cookie_header import find_cookie
 from coalserver.web.pages.i18n import set_request_language
 from coalserver.web.pages.pages import ACCOUNT_KEY, PAGE_HEADERS, render_page
 
@@ -62,7 +63,7 @@ class BrowserCookie:
 
 def read_browser_cookie(ctx: RequestContext) -> BrowserCookie:
     """Return the cookie of the browser that sent the request."""
-    secret = ctx.request.cookies.get(_cookie_name(ctx), "")
+    secret = find_cookie(ctx.headers, _cookie_name(ctx)) or ""
     if len(secret) < 32 or not secret.isascii():
         return BrowserCookie(secrets.token_hex(24), True)
     return BrowserCookie(secret, False)
@@ -84,7 +85,7 @@ def optional_login(ctx: RequestContext) -> Caller:
 
 def login_reader(ctx: RequestContext) -> Callable[[], Caller]:
     """Return a function that returns who is logged in with this browser at present. It does not keep the request."""
-    core, secret = ctx.core, ctx.request.cookies.get(_cookie_name(ctx), "")
+    core, secret = ctx.core, find_cookie(ctx.headers, _cookie_name(ctx))
 
     def read() -> Caller:
         if not secret:
@@ -129,7 +130,7 @@ def set_login_cookie(ctx: RequestContext, response: web.Response, secret: str) -
     A cookie that an earlier logout has left would hold the secret of that login: it is replaced.
     """
     name = _cookie_name(ctx) + KNOWN_SUFFIX
-    if name in ctx.request.cookies:
+    if find_cookie(ctx.headers, name) is not None:
         _set_cookie(ctx, response, secret, KNOWN_SECONDS, name)
     _set_cookie(ctx, response, secret, int(ctx.core.context.limits.login_session))
     return response
@@ -137,14 +138,15 @@ def set_login_cookie(ctx: RequestContext, response: web.Response, secret: str) -
 
 def known_browser_secret(ctx: RequestContext) -> str:
     """Return the secret of the last login of this browser, also after its end; a random one without any."""
-    cookies, name = ctx.request.cookies, _cookie_name(ctx)
-    return cookies.get(name + KNOWN_SUFFIX) or cookies.get(name) or secrets.token_hex(24)
+    name = _cookie_name(ctx)
+    known = find_cookie(ctx.headers, name + KNOWN_SUFFIX) or find_cookie(ctx.headers, name)
+    return known or secrets.token_hex(24)
 
 
 def clear_login_cookie(ctx: RequestContext, response: web.Response) -> web.Response:
     """Log the browser out. Another cookie keeps the secret, which proves no login but a known browser."""
     if ctx.caller.token_id:
-        secret = ctx.request.cookies[_cookie_name(ctx)]
+        secret = find_cookie(ctx.headers, _cookie_name(ctx)) or ""
         _set_cookie(ctx, response, secret, KNOWN_SECONDS, _cookie_name(ctx) + KNOWN_SUFFIX)
     response.del_cookie(
         _cookie_name(ctx),
