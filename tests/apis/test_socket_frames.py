@@ -5,12 +5,14 @@ import gc
 import logging
 import struct
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 from yarl import URL
 
+from coalserver.web.streaming.websocket import FrameCheck
 from tests.apis.app import TIMEOUT_SECONDS, TestApp
 from tests.apis.hosts.clients import make_hosted_session, open_socket
 from tests.apis.multiplayer.scene import make_scene
@@ -180,6 +182,100 @@ async def test_bytes_behind_an_invalid_frame_are_not_handled(test_app: TestApp, 
     write(socket, frame(FIN | TEXT, b"{}", masked=False))
     write(socket, frame(FIN | CLOSE, struct.pack("!H", 1000)) + b"\0" * 1000)
     assert await close_code(socket) == 1002
+
+
+class Turns:
+    """Counts what happens between two iterations of the event loop."""
+
+    def __init__(self) -> None:
+        self._now = 0
+        self.counts: list[int] = []
+        self._last = -1
+        self._counting = asyncio.create_task(self._count())
+
+    async def _count(self) -> None:
+        while True:
+            self._now += 1
+            await asyncio.sleep(0)
+
+    def add(self) -> None:
+        if self._last != self._now:
+            self._last = self._now
+            self.counts.append(0)
+        self.counts[-1] += 1
+
+    def stop(self) -> None:
+        self._counting.cancel()
+
+
+async def count_pongs(reader: asyncio.StreamReader, end: bytes) -> int:
+    """Return how many empty pongs come before one with this payload, skipping other frames."""
+    count = 0
+    while True:
+        first, size = await reader.readexactly(2)
+        if size == 126:
+            size = int.from_bytes(await reader.readexactly(2))
+        payload = await reader.readexactly(size)
+        if first == FIN | PONG:
+            if payload == end:
+                return count
+            count += 1
+
+
+async def open_raw(test_app: TestApp, kind: Kind) -> tuple[bytes, URL]:
+    """Return the bytes of a handshake for a kind of socket, and the address of the server."""
+    connect = await kind(test_app)
+    socket = await connect()
+    request = socket._response.request_info  # type: ignore[attr-defined]
+    lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    await socket.close()
+    url = request.url
+    return f"GET {url.raw_path_qs} HTTP/1.1\r\n{lines}\r\n".encode(), url
+
+
+@pytest.mark.parametrize("behind_handshake", [False, True])
+@pytest.mark.parametrize("kind", [feed, sync_before_join])
+async def test_many_frames_at_once_are_handled_in_turns_with_others(
+    test_app: TestApp, kind: Kind, behind_handshake: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """256 KiB of the smallest frames would hold the loop for 30 to 400 ms."""
+    handshake, url = await open_raw(test_app, kind)
+    pings, end = frame(FIN | PING) * 20_000, frame(FIN | PING, b"end")
+    turns = Turns()
+    frames = {FrameCheck: "feed_data", aiohttp.web.WebSocketResponse: "pong"}
+    for owner, name in frames.items():
+        original = getattr(owner, name)
+
+        def counted(self: Any, *given: Any, original: Any = original) -> Any:
+            turns.add()
+            return original(self, *given)
+
+        monkeypatch.setattr(owner, name, counted)
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        if behind_handshake:
+            writer.write(handshake + pings + end)
+            await reader.readuntil(b"\r\n\r\n")
+        else:
+            writer.write(handshake)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(pings + end)
+        assert await count_pongs(reader, b"end") == 20_000
+    turns.stop()
+    # One portion of 4 KiB, or one pong of aiohttp's socket, in each iteration.
+    assert max(turns.counts) <= 2
+    assert len(turns.counts) >= len(pings) // (4 * 1024)
+    writer.close()
+
+
+@pytest.mark.parametrize("kind", [realtime, sync])
+async def test_large_message_among_small_ones_is_read_whole(test_app: TestApp, kind: Kind) -> None:
+    socket = await (await kind(test_app))()
+    large = frame(FIN | TEXT, b" " * 60_000)
+    write(socket, frame(FIN | PONG) * 3000 + large + frame(FIN | PONG) * 3000 + large[:30_000])
+    await asyncio.sleep(0)
+    write(socket, large[30_000:] + frame(FIN | CLOSE, struct.pack("!H", 4000)))
+    assert await close_code(socket) in (1000, 4000)
 
 
 async def hosts_feed(test_app: TestApp) -> Connect:

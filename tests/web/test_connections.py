@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import re
 import sys
 from ipaddress import ip_network
 from pathlib import Path
@@ -12,6 +13,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from coalserver.web.connections import ConnectionRunner
+from coalserver.web.repeats.connection import PORTION_BYTES, RepeatingConnection
 from coalserver.web.streaming.parked_poll import ParkingRunner
 
 RUNNERS = pytest.mark.parametrize("runner_class", [ConnectionRunner, ParkingRunner])
@@ -284,5 +286,91 @@ async def test_body_that_paused_reading_arrives_whole(
     try:
         assert b"200 OK" in await send(await start(runner), head + body)
         assert sizes == [len(body)]
+    finally:
+        await runner.cleanup()
+
+
+@RUNNERS
+@pytest.mark.parametrize("count", [1, 3])
+async def test_many_bytes_at_once_are_parsed_in_portions(
+    runner_class: type[ConnectionRunner], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """256 KiB in chunks of one byte would hold the loop for 15 ms."""
+    parsed: list[int] = []
+    receive = RequestHandler.data_received
+
+    def record(connection: RequestHandler, data: bytes) -> None:
+        parsed.append(len(data))
+        receive(connection, data)
+
+    async def handle(request: web.Request) -> web.Response:
+        return web.Response(body=await request.read())
+
+    monkeypatch.setattr(RequestHandler, "data_received", record)
+    app = web.Application(client_max_size=1 << 20)
+    app.router.add_post("/", handle)
+    runner = runner_class(app, access_log=None)
+    body = bytes(range(256)) * 300
+    chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    request = head + b"\r\n" + chunks
+    last = head + b"Connection: close\r\n\r\n" + chunks
+    try:
+        answer = await send(await start(runner), request * (count - 1) + last)
+        assert answer.count(body) == count
+        assert max(parsed) <= PORTION_BYTES
+    finally:
+        await runner.cleanup()
+
+
+@RUNNERS
+async def test_many_requests_at_once_are_answered_in_their_order(
+    runner_class: type[ConnectionRunner],
+) -> None:
+    async def handle(request: web.Request) -> web.Response:
+        await asyncio.sleep(0)
+        return web.Response(text=f"<{request.query['n']}>")
+
+    app = web.Application()
+    app.router.add_get("/", handle)
+    runner = runner_class(app, access_log=None)
+    requests = b"".join(
+        b"GET /?n=%d HTTP/1.1\r\nHost: x\r\nX-A: %b\r\n\r\n" % (n, b"a" * (n % 100))
+        for n in range(3000)
+    )
+    end = b"GET /?n=3000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    try:
+        answer = (await send(await start(runner), requests + end)).decode()
+        assert re.findall("<([0-9]+)>", answer) == [str(n) for n in range(3001)]
+    finally:
+        await runner.cleanup()
+
+
+@RUNNERS
+async def test_body_that_its_handler_reads_slowly_is_not_kept_in_memory(
+    runner_class: type[ConnectionRunner],
+) -> None:
+    size, most = 16 << 20, 0
+
+    async def handle(request: web.Request) -> web.Response:
+        nonlocal most
+        total = 0
+        async for chunk in request.content.iter_chunked(1 << 14):
+            total += len(chunk)
+            connection = request.protocol
+            assert isinstance(connection, RepeatingConnection)
+            most = max(most, len(connection._rest))
+            await asyncio.sleep(0)
+        return web.Response(text=str(total))
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    runner = runner_class(app, access_log=None)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % size
+    try:
+        answer = await send(await start(runner), head + bytes(size))
+        assert answer.endswith(str(size).encode())
+        # What is read at once.
+        assert most <= 256 * 1024
     finally:
         await runner.cleanup()

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 #: Bytes that are kept behind a request before reading from its client pauses.
 MAX_BUFFERED_BYTES = 16 * 1024
+#: Received bytes that are handled at once, of requests, and of a WebSocket behind its current frame: thousands of the
+#: smallest chunks, and hundreds of frames.
+PORTION_BYTES, SOCKET_PORTION_BYTES = 32 * 1024, 4 * 1024
 #: `_missing` of a connection whose parser may hold a part of a request.
 _UNKNOWN = -1
 _NO_QUERY: Mapping[str, str] = MappingProxyType({})
@@ -92,6 +95,8 @@ class RepeatingConnection(RequestHandler):
         "_remote",
         "_context",
         "_behind",
+        "_rest",
+        "_rest_handle",
         "_finished_count",
         "_keeps_alive",
     )
@@ -108,6 +113,10 @@ class RepeatingConnection(RequestHandler):
         self._remote: str | None = None
         #: Bytes that came behind the request that is answered here.
         self._behind = b""
+        #: Received bytes that are handled in later iterations of the loop, and what handles them. Nothing more is read
+        #: until then.
+        self._rest = b""
+        self._rest_handle: asyncio.Handle | None = None
         #: Finished requests, of all that were begun.
         self._finished_count = 0
         #: Whether the last response keeps the connection.
@@ -119,6 +128,8 @@ class RepeatingConnection(RequestHandler):
         self._remote = str(peer[0]) if isinstance(peer, tuple) else peer
 
     def data_received(self, data: bytes) -> None:
+        if len(data) > SOCKET_PORTION_BYTES:
+            data = self._first_portion(data)
         repeats = self._repeats
         if repeats is None:
             return super().data_received(data)
@@ -143,6 +154,45 @@ class RepeatingConnection(RequestHandler):
         began_one = self._request_count == count + 1
         self._missing = self._look_at(data, repeats) if began_one else _UNKNOWN
 
+    def _first_portion(self, data: bytes) -> bytes:
+        """Return what is handled at once; the rest is handled in turns with other connections."""
+        size = PORTION_BYTES
+        if self._upgraded:
+            size = SOCKET_PORTION_BYTES + getattr(self._payload_parser, "missing", 0)
+        if len(data) <= size or self.transport is None:
+            return data
+        self._rest = data[size:] + self._rest
+        self._pause_transport_reading()
+        self._handle_rest_later()
+        return data[:size]
+
+    def _handle_rest_later(self) -> None:
+        if self._rest_handle is None:
+            self._rest_handle = self._loop.call_soon(self._handle_rest)
+
+    def _handle_rest(self) -> None:
+        self._rest_handle = None
+        if self._reading_paused or self._buffer_paused:
+            # `_resume_transport_reading` follows.
+            return
+        rest = self.take_rest()
+        if rest and self.transport is not None:
+            self.data_received(rest)
+            if not (self._rest or self._reading_paused or self._buffer_paused):
+                self._resume_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        """Resume reading; what has been received comes first."""
+        if self._rest:
+            self._handle_rest_later()
+        else:
+            super()._resume_transport_reading()
+
+    def take_rest(self) -> bytes:
+        """Return bytes that were received and are not handled yet, for who takes the transport."""
+        rest, self._rest = self._rest, b""
+        return rest
+
     def _look_at(self, data: bytes, repeats: Repeats) -> int:
         """Return how many bytes of the request in these bytes are still to come; keep the head of a whole one."""
         message, payload = self._messages[-1]
@@ -163,8 +213,7 @@ class RepeatingConnection(RequestHandler):
     def _read_behind(self, behind: bytes) -> None:
         """Handle bytes that were kept, after the response."""
         if behind:
-            if self.transport is not None:
-                self.transport.resume_reading()
+            self._resume_transport_reading()
             self.data_received(behind)
 
     def _begin(self, ctx: RepeatContext, endpoint: "Endpoint") -> None:
@@ -245,7 +294,7 @@ class RepeatingConnection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         server = self._manager
         super().connection_lost(exc)
-        self._behind = b""
+        self._behind = self._rest = b""
         if self._repeat is not None and server is not None and server.handler_cancellation:
             self._repeat.cancel()
 

@@ -132,3 +132,5 @@ async def _read(socket: web.WebSocketResponse, on_message: OnMessage) -> None:
         if message.type is WSMsgType.ERROR:
             return
         await on_message(message)
+        # Hundreds of messages may have come at once.
+        await asyncio.sleep(0)

@@ -22,6 +22,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from coalserver.web.aiohttp_internals import HELD_CONNECTIONS, usable
 from coalserver.web.connections import Connection, ConnectionServer
+from coalserver.web.repeats.connection import RepeatingConnection
 from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.direct_writes import NO_SOCKET, socket_of
 
@@ -74,6 +75,8 @@ class HeldConnection(asyncio.Protocol):
             self.lost()
             return AlreadySent(keep_alive=False)
         self.transport = transport
+        if isinstance(connection, RepeatingConnection):
+            received += connection.take_rest()
         freed = let_go and can_let_go()
         if freed:
             self._register(connection, transport)

@@ -77,7 +77,8 @@ class ParkingProtocol(Connection):
     # Reading.
 
     def holds_one_request(self) -> bool:
-        return bool(self._raw) and self._request_count - self._finished_count == 1
+        is_only_one = self._request_count - self._finished_count == 1
+        return bool(self._raw) and is_only_one and not self._rest
 
     def data_received(self, data: bytes) -> None:
         way = self._way
