@@ -43,7 +43,7 @@ _LONG_NUMBER = b"0" * 19
 _DIGITS_TO_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
 #: The digits of the largest integer of 64 bits, and of the smallest.
 _LARGEST, _SMALLEST = b"%d" % (2**63 - 1), b"%d" % 2**63
-_ZERO, _MINUS = b"0-"
+_ZERO, _NINE, _MINUS = b"09-"
 #: What comes before digits that are no beginning of a number, and after those of no whole number.
 _WITHIN_NUMBER, _EXPONENT, _FRACTION = map(frozenset, (b"0123456789.eE+", b"eE", b".eE"))
 _AFTER_DIGITS = re.compile(rb"[^0]")
@@ -220,13 +220,25 @@ def parse_json(raw: bytes) -> Any:
     except orjson.JSONDecodeError:
         # A byte order mark, or an error that the steps name.
         return complete(parse_in_steps(raw))
+    zeros = raw.translate(_DIGITS_TO_ZEROS)
     if (
         raw.count(b"[") + raw.count(b"{") > MAX_DEPTH
-        or _LONG_NUMBER in raw.translate(_DIGITS_TO_ZEROS)
+        or (_LONG_NUMBER in zeros and _may_be_beyond_64_bits(raw, zeros))
         or _ESCAPED_NUL in raw
     ):
         complete(_check_values(raw, None))
     return value
+
+
+def _may_be_beyond_64_bits(raw: bytes, zeros: bytes) -> bool:
+    """Return whether JSON has a number of 20 digits, or of 19 from a 9 on. A time in nanoseconds is none of these."""
+    start = zeros.find(_LONG_NUMBER)
+    while start >= 0:
+        end = start + len(_LONG_NUMBER)
+        if raw[start] == _NINE or zeros[end : end + 1] == b"0":
+            return True
+        start = zeros.find(_LONG_NUMBER, end)
+    return False
 
 
 def parse_in_steps(raw: bytes) -> Steps[Any]:

@@ -152,6 +152,22 @@ def test_numbers_up_to_64_bits_are_accepted(number: float):
     assert orjson.loads(orjson.dumps(parse_json(raw))) == [number]
 
 
+@pytest.mark.parametrize(
+    ("number", "is_searched"),
+    [
+        (1796035048389705700, False),
+        (-(9 * 10**18) + 1, False),
+        (9 * 10**18, True),
+        (0.1796035048389705700, False),
+    ],
+)
+def test_a_time_in_nanoseconds_is_not_read_twice(number, is_searched, monkeypatch):
+    searched = []
+    monkeypatch.setattr(body, "_check_numbers", searched.append)
+    assert parse_json(b'{"at": %b}' % repr(number).encode()) == {"at": number}
+    assert bool(searched) == is_searched
+
+
 @pytest.mark.parametrize("digits", [str(2**63), str(-(2**63) - 1), "1" + "0" * 300])
 def test_integers_beyond_64_bits_are_rejected(digits: str):
     assert json_error(f"[{digits}]".encode()) == "The body holds a whole number beyond 64 bits."

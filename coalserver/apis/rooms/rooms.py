@@ -37,8 +37,9 @@ REQUEST = ROOM + "/requests/{request}"
 
 def room_in_path(ctx: RequestContext) -> Lobby:
     """Return the room in the path, open or closed. Raises GAME_NOT_FOUND or LOBBY_NOT_FOUND."""
-    game = ctx.core.query(get_listed_game, tag=ctx.path["game"])
-    return ctx.core.query(get_lobby, game=game.tag, id=ctx.int_param("room"))
+    state = ctx.core.state
+    game = get_listed_game(state, ctx.path["game"])
+    return get_lobby(state, ctx.int_param("room"), game.tag)
 
 
 def open_room_in_path(ctx: RequestContext) -> Lobby:

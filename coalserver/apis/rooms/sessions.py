@@ -25,8 +25,9 @@ SESSION = SESSIONS + "/{session}"
 
 def session_in_path(ctx: RequestContext) -> Room:
     """Return the session in the path, running or ended. Raises GAME_NOT_FOUND or ROOM_NOT_FOUND."""
-    game = ctx.core.query(get_listed_game, tag=ctx.path["game"])
-    return ctx.core.query(get_room, game=game.tag, id=ctx.int_param("session"))
+    state = ctx.core.state
+    game = get_listed_game(state, ctx.path["game"])
+    return get_room(state, ctx.int_param("session"), game.tag)
 
 
 def visible_session_in_path(ctx: RequestContext) -> Room:
@@ -81,7 +82,11 @@ async def get(ctx: RequestContext) -> web.StreamResponse:
 async def take_turn(ctx: RequestContext) -> web.StreamResponse:
     """Take a turn: a JSON object that the game defines."""
     await MEMBERS.execute(
-        ctx, rooms.take_turn, player_id=ctx.caller.player_id, turn=ctx.body["value"]
+        ctx,
+        rooms.take_turn,
+        player_id=ctx.caller.player_id,
+        turn=ctx.body["value"],
+        document=ctx.body["dumped"],
     )
     return no_content()
 

@@ -176,7 +176,14 @@ def _relay_turn(
 ) -> list[Action]:
     """Take a turn in a game without rules for some targets, and send it to the others as an action."""
     as_action = tuple(player for player in players if not _reads_events(uow, player))
-    played = take_turn(uow, room_id=room.id, player_id=sender, turn=turn, action_targets=as_action)
+    played = take_turn(
+        uow,
+        room_id=room.id,
+        player_id=sender,
+        turn=turn,
+        document=request,
+        action_targets=as_action,
+    )
     actions = []
     for player in players:
         if player in as_action:
@@ -197,7 +204,7 @@ def _play_turn(uow: UnitOfWork, room: Room, sender: int, request: bytes) -> Acti
         raise DomainError(ErrorCode.TURN_REFUSED, code="not_an_object")
     action = _new_action(uow, room, sender, room.roster.host, TURN_TYPE, request)
     seat = room.roster.get_seat(sender).number
-    played = take_turn(uow, room_id=room.id, player_id=sender, turn=turn)
+    played = take_turn(uow, room_id=room.id, player_id=sender, turn=turn, document=request)
     response = played.view(uow.rules(room.game), seat)
     answered = action.update_status(action.target, ActionStatus.COMPLETED, response, uow.now)
     if not played.ended:

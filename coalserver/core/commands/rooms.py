@@ -175,10 +175,12 @@ def take_turn(
     room_id: int,
     player_id: int,
     turn: dict[str, object],
+    document: bytes | None = None,
     action_targets: tuple[int, ...] = (),
 ) -> Room:
     """Take a member's turn and emit TurnTaken; RoomClosed too where the turn ends the game.
 
+    `document`: the turn as compact JSON, where the caller has it.
     Without rules every member may take any turn at any time. `action_targets` are members who get
     the turn as an action. Raises ROOM_NOT_FOUND, GAME_STORAGE_FULL and what Room.play raises.
     """
@@ -190,7 +192,7 @@ def take_turn(
         room.id,
         player_id,
         room.roster.get_seat(player_id).number,
-        dump_json(turn),
+        dump_json(turn) if document is None else document,
         played.state,
         played.current,
         played.turns,

@@ -21,6 +21,7 @@ from coalserver.web.streaming.write_queue import CLIENTS_AT_ONCE, WriteQueue
 #: The answer comes after this many seconds at the latest: nginx and other proxies give up on a request after 60 s.
 #: Timers are accurate to a second.
 LONGEST_WAIT_SECONDS = 55
+_JSON_TYPE = JSON.encode()
 #: The JSON of a rendered entry.
 _payload: Callable[[tuple[int, bytes]], bytes] = itemgetter(1)
 
@@ -34,7 +35,7 @@ def response_bytes(
         b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %d\r\n"
         b"X-Event-Cursor: %d\r\nCache-Control: no-store\r\n%b%b\r\n%b"
         % (
-            *(JSON.encode(), len(body), cursor, api.header_lines),
+            *(_JSON_TYPE, len(body), cursor, api.header_lines),
             *(b"Connection: close\r\n" if closes else b"", body),
         )
     )

@@ -31,6 +31,14 @@ def test_turn_is_not_emitted_to_the_list_of_rooms(table):
     assert table.events(TurnTaken, topics.rooms("noughts")) == []
 
 
+def test_turn_that_is_json_already_is_not_written_again(table):
+    ann = table.make_guest()
+    room = table.make_room(ann)
+    document = b'{"at":1e16}'
+    table.execute(take_turn, room_id=room.id, player_id=ann, turn={"at": 1e16}, document=document)
+    assert table.events(TurnTaken)[0].turn is document
+
+
 def test_turn_without_rules_is_emitted_unchanged(table):
     ann = table.make_guest()
     room = table.make_room(ann)
