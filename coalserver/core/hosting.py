@@ -30,7 +30,7 @@ from coalserver.core.queries.hosting import (
     get_run,
     get_settings,
     get_version,
-    worlds_with_version,
+    some_worlds_with_version,
 )
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
@@ -82,8 +82,9 @@ class ShownVersion:
     """A version with what pages and the command line show of it."""
 
     version: Version
-    #: Names of the worlds that use it, oldest first.
+    #: Names of worlds that use it, and the number of all of them.
     users: tuple[str, ...] = ()
+    user_count: int = 0
     #: Progress of a running fetch in percent, or None.
     percent: int | None = None
     #: Why the last fetch failed, a part of an English sentence; empty if it did not.
@@ -311,10 +312,12 @@ class Hosting:
         """Return all versions, by name."""
         return [self.shown_version(version) for version in self._core.query(all_versions)]
 
-    def shown_version(self, version: Version) -> ShownVersion:
-        """Return what is shown of a version."""
-        users = self._core.query(worlds_with_version, name=version.name)
-        return ShownVersion(version, tuple(world.name for world in users))
+    def shown_version(self, version: Version, max_users: int | None = None) -> ShownVersion:
+        """Return what is shown of a version, with the names of all worlds that use it or of some."""
+        users, count = self._core.query(
+            some_worlds_with_version, name=version.name, limit=max_users
+        )
+        return ShownVersion(version, tuple(world.name for world in users), count)
 
     async def listed_versions(self, kind: VersionKind) -> Sequence[str]:
         """Return the releases of a list, newest first. Raises INVALID_REQUEST, as `add_version`."""

@@ -10,7 +10,7 @@ import sys
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import compress, repeat
+from itertools import compress, islice, repeat
 from operator import contains
 from typing import Any, Generic, TypeVar, Union
 
@@ -440,10 +440,19 @@ class Listings(Generic[G]):
         self._row_of: Callable[[G], Row | None] = row_of
         self._options_text = options_text
         self._games: dict[str, Listing] = {}
+        self._ids: dict[int, None] = {}
 
     def of(self, game: str) -> Listing:
         """Return the listing of a game, to be read."""
         return self._games.get(game) or Listing()
+
+    def newest(self, limit: int, offset: int = 0) -> list[int]:
+        """Return a page of the ids of the groups of all games, the newest first."""
+        return list(islice(reversed(self._ids), offset, offset + limit))
+
+    def count(self) -> int:
+        """Return the number of the groups of all games."""
+        return len(self._ids)
 
     def prepare(self, groups: Mapping[int, G]) -> Steps[None]:
         """Read what searches need of groups that were added or changed."""
@@ -474,6 +483,7 @@ class Listings(Generic[G]):
 
     def _add(self, group: G, row: Row) -> None:
         game, flags, rank = row
+        self._ids[group.id] = None
         listing = self._games.get(game)
         if listing is None:
             listing = self._games[game] = Listing()
@@ -483,6 +493,7 @@ class Listings(Generic[G]):
 
     def _remove(self, id: int, row: Row) -> None:
         game, flags, rank = row
+        del self._ids[id]
         listing = self._games[game]
         listing.remove(id, flags)
         if rank is not None:

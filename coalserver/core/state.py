@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from itertools import groupby, islice, repeat
+from math import inf
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -20,9 +21,10 @@ from coalserver.domain.accounts.oauth import (
 )
 from coalserver.domain.audit import AuditEntry
 from coalserver.domain.idempotency import IdempotencyRecord
-from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld
+from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld, TroubleCode
 from coalserver.domain.minecraft.hosting.settings import HostingSettings
 from coalserver.domain.minecraft.hosting.version import Version
+from coalserver.domain.minecraft.server_properties import version_name
 from coalserver.domain.minecraft.visitor import (
     ConsoleCommand,
     LogSource,
@@ -62,15 +64,47 @@ class Index(NamedTuple):
 
 _player_of = attrgetter("player")
 
+
+def _world_keys(world: World) -> tuple[Keys, ...]:
+    if not world.active:
+        return (), (world.short_name,) if world.short_name else (), (), (), (), (), ()
+    age = (world.created, world.id)
+    return (
+        ("",),
+        (world.short_name,) if world.short_name else (),
+        (age,),
+        (age,) if world.public else (),
+        ("",) if world.hosted else (),
+        (world.status,) if world.hosted else (),
+        (version_name(world.properties),) if world.hosted else (),
+    )
+
+
+def _visitor_keys(visitor: Visitor) -> tuple[Keys, ...]:
+    visit = visitor.latest_visit
+    login = () if visit is None else ((visitor.world, visit.login.at, visitor.id),)
+    is_online = visit is not None and visit.logout is None
+    return (
+        (visitor.world,),
+        ((visitor.world, visitor.name),),
+        (visitor.world,) if is_online else (),
+        login,
+        login if is_online else (),
+    )
+
+
+STOPPED_INSIDE = TroubleCode.STOPPED_INSIDE
+
 #: The indexes of each class. Closed lobbies and rooms are found by id, code and as closed ones only, the others
 #: also in the listings of their games.
 INDEXES: Mapping[type, Index] = {
     Game: Index(
-        ("all", "tag", "api_token"),
+        ("all", "tag", "api_token", "listed"),
         lambda game: (
             ("",),
             (game.tag,),
             (game.api_token,),
+            ((game.id,),) if game.listed else (),
         ),
     ),
     Player: Index(
@@ -89,7 +123,7 @@ INDEXES: Mapping[type, Index] = {
             (account.player,) if account.player else (),
             ("",) if account.admin and account.active else (),
             account.usernames,
-            () if account.active else ("",),
+            () if account.active else ((account.id,),),
             ((account.created, account.id),),
         ),
     ),
@@ -162,8 +196,11 @@ INDEXES: Mapping[type, Index] = {
         lambda profile: ((profile.code,),),
     ),
     Ban: Index(
-        ("player",),
-        lambda ban: (((ban.game, ban.player),),),
+        ("player", "until"),
+        lambda ban: (
+            ((ban.game, ban.player),),
+            ((inf if ban.until is None else ban.until, ban.id),),
+        ),
     ),
     IdempotencyRecord: Index(
         ("key",),
@@ -215,17 +252,14 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     World: Index(
-        ("active", "short_name", "created"),
-        lambda world: (
-            ("",) if world.active else (),
-            (world.short_name,) if world.short_name else (),
-            ((world.created, world.id),) if world.active else (),
-        ),
+        ("active", "short_name", "created", "public", "hosted", "hosted_status", "version"),
+        _world_keys,
     ),
     HostedWorld: Index(
-        ("all", "reserved"),
+        ("all", "troubled", "reserved"),
         lambda hosted: (
             ("",),
+            ("",) if hosted.trouble and hosted.trouble.code is not STOPPED_INSIDE else (),
             ("",) if hosted.reserved_mib or hosted.port is not None else (),
         ),
     ),
@@ -238,13 +272,8 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     Visitor: Index(
-        ("world", "name", "online", "login"),
-        lambda visitor: (
-            (visitor.world,),
-            ((visitor.world, visitor.name),),
-            (visitor.world,) if visitor.online else (),
-            ((visitor.world, visitor.last_login, visitor.id),) if visitor.latest_visit else (),
-        ),
+        ("world", "name", "online", "login", "online_login"),
+        _visitor_keys,
     ),
     ConsoleCommand: Index(
         ("world",),
@@ -268,7 +297,18 @@ INDEXES: Mapping[type, Index] = {
 }
 #: The indexes that also have their keys in order; see `State.in_order`.
 SORTED_INDEXES = frozenset(
-    {(Account, "created"), (World, "created"), (Visitor, "name"), (Visitor, "login")}
+    {
+        (Account, "created"),
+        (Account, "inactive"),
+        (Ban, "until"),
+        (Game, "listed"),
+        (Version, "name"),
+        (World, "created"),
+        (World, "public"),
+        (Visitor, "name"),
+        (Visitor, "login"),
+        (Visitor, "online_login"),
+    }
 )
 _NOTHING: dict[int, None] = {}
 
@@ -284,6 +324,9 @@ class Reader(Protocol):
 
     def first(self, kind: type[T], index: str, key: Hashable) -> T | None:
         """Return the first entity under a key of an index, or None."""
+
+    def count_under(self, kind: type, index: str, key: Hashable) -> int:
+        """Return the number of entities under a key of an index."""
 
 
 class State:
@@ -405,6 +448,15 @@ class State:
         assert isinstance(keys, SortedIndex)
         some = keys.order.irange(after, before, inclusive=(False, False), reverse=reverse)
         return [entity for key in islice(some, limit) for entity in self.find(kind, index, key)]
+
+    def page_in_order(
+        self, kind: type[T], index: str, *, limit: int, offset: int = 0
+    ) -> tuple[list[T], int]:
+        """Return a page of the entities in the order of their keys in a sorted index, and the number of all."""
+        keys = self._indexes[kind][index]
+        assert isinstance(keys, SortedIndex)
+        some = keys.order.islice(offset, offset + limit)
+        return [entity for key in some for entity in self.find(kind, index, key)], len(keys.order)
 
     def count_keys(
         self, kind: type, index: str, *, after: tuple[Hashable, ...], before: tuple[Hashable, ...]

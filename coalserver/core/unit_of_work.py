@@ -176,7 +176,7 @@ class UnitOfWork:
         changed = (value for value in touched.values() if value is not None)
         return unchanged + [value for value in changed if key in keys_of(value)[position]]
 
-    def count(self, kind: type, index: str, key: Hashable) -> int:
+    def count_under(self, kind: type, index: str, key: Hashable) -> int:
         """Return the number of entities under a key of an index as this unit has changed them."""
         if kind in self._touched:
             return len(self.find(kind, index, key))

@@ -9,7 +9,7 @@ from functools import partial
 from coalserver.core.commands.hosting import update_run
 from coalserver.core.commands.samples import record_samples
 from coalserver.core.queries.hosting import get_run
-from coalserver.core.queries.worlds import online_visitors
+from coalserver.core.queries.worlds import count_online
 from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.hosting import transitions
 from coalserver.domain.minecraft.hosting.hosted_world import Figures
@@ -105,7 +105,7 @@ class Measuring:
             overloads=load.overloads,
             behind=load.behind,
         )
-        players = len(self._core.query(online_visitors, world=world_id))
+        players = self._core.query(count_online, world=world_id)
         now = self._core.now
         sample = meter.taker.take(now)
         meter.taker.add(meter.figures, players, now)

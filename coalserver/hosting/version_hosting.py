@@ -49,9 +49,9 @@ class VersionHosting(Hosting):
     def jar_limit(self) -> int:
         return self._options.jar_limit << 20
 
-    def shown_version(self, version: Version) -> ShownVersion:
+    def shown_version(self, version: Version, max_users: int | None = None) -> ShownVersion:
         return replace(
-            super().shown_version(version),
+            super().shown_version(version, max_users),
             percent=self.catalog.percent(version),
             failure=self.catalog.failure(version),
         )

@@ -31,7 +31,7 @@ from coalserver.core.queries.hosting import (
     runs_to_drive,
     version_of_world,
 )
-from coalserver.core.queries.worlds import online_visitors, queued_commands
+from coalserver.core.queries.worlds import count_online, queued_commands
 from coalserver.core.state import Reader
 from coalserver.domain.audit import TIME
 from coalserver.domain.errors import DomainError
@@ -569,7 +569,7 @@ class WorldTask:
             await self._update(lambda run, _: transitions.played(run))
         await self._write_commands(process)
         run = self._run
-        if not self._core.query(online_visitors, world=self.world_id):
+        if not self._core.query(count_online, world=self.world_id):
             if run.world.empty_since is None and run.status is WorldStatus.RUNNING:
                 await self._update(transitions.emptied)
             left = self._core.query(idle_seconds_left, run=self._run, now=self._core.now)
@@ -682,7 +682,7 @@ class WorldTask:
         Returns when it has ended, or is left to its keeper. `is_interrupted`: the next step is SIGKILL, or none.
         """
         options, warning = self._context.options, self._context.settings.stop_warning
-        players = self._core.query(online_visitors, world=self.world_id)
+        players = self._core.query(count_online, world=self.world_id)
         if warn and warning and players and process.seen.ready and not is_interrupted():
             await process.write(f"say Stopping in {warning} seconds")
             await self._wait_for_end(process, warning, is_interrupted)

@@ -2,12 +2,13 @@
 
 from aiohttp import web
 
-from coalserver.core.queries.games import listed_games
+from coalserver.core.queries.games import listed_games_besides, listed_games_of
 from coalserver.core.queries.lobbies import open_lobbies
 from coalserver.core.queries.players import player_name
-from coalserver.core.queries.worlds import active_worlds
+from coalserver.core.queries.worlds import worlds_by_age
 from coalserver.domain.play.lobby import Lobby
 from coalserver.site.access import find_member
+from coalserver.site.pagination import PAGE, page_filter, paginate
 from coalserver.site.worlds.context import avatar_hue, world_summary
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
@@ -18,14 +19,37 @@ from coalserver.web.pages.pages import render_page
 #: Open rooms that the card of a game shows.
 MAX_ROOMS = 20
 #: Tags of the games that the scripts of the page have a board for; others are played in their own apps.
-PLAYABLE_GAMES = frozenset(("noughts",))
+PLAYABLE_GAMES = ("noughts",)
+#: Parameters of the address with the pages of worlds, and of games that are played in their own apps.
+WORLDS_PAGE, GAMES_PAGE = PAGE, "games"
+#: Online players that the card of a world shows.
+MAX_PLAYERS = 8
 
 
 async def home(ctx: RequestContext) -> web.StreamResponse:
-    """Render the home page. Its status is always 200."""
+    """Render the home page. Its status is always 200.
+
+    Worlds come in pages, and games that are played in their own apps in others.
+    """
     cursor = ctx.core.feed.head
+    account = find_member(ctx)
+    worlds, world_pages = paginate(
+        ctx,
+        worlds_by_age,
+        filters=page_filter(ctx, GAMES_PAGE),
+        fragment="worlds",
+        public_only=account is None,
+    )
+    app_games, game_pages = paginate(
+        ctx,
+        listed_games_besides,
+        name=GAMES_PAGE,
+        filters=page_filter(ctx, WORLDS_PAGE),
+        fragment="app-games",
+        tags=PLAYABLE_GAMES,
+    )
     cards, total = [], 0
-    for game in ctx.core.query(listed_games):
+    for game in [*ctx.core.query(listed_games_of, tags=PLAYABLE_GAMES), *app_games]:
         rooms, count = await ctx.core.query_in_steps(open_lobbies, game=game.tag, limit=MAX_ROOMS)
         # Full rooms cannot be joined. Those beyond the shown ones are counted as open.
         total += count - sum(room.roster.full for room in rooms)
@@ -39,17 +63,13 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
                 "rooms": [_room_row(ctx, room) for room in rooms],
             }
         )
-    account = find_member(ctx)
-    worlds = [
-        world_summary(ctx, world, account)
-        for world in ctx.core.query(active_worlds)
-        if account is not None or world.public
-    ]
     context = {
         "games": cards,
         "rooms_open": total,
         "cursor": cursor,
-        "worlds": worlds,
+        "worlds": [world_summary(ctx, world, account, MAX_PLAYERS) for world in worlds],
+        "world_pages": world_pages,
+        "game_pages": game_pages,
         # Members see the worlds first, visitors the introduction.
         "is_member": account is not None,
         "avatar_hue": avatar_hue,

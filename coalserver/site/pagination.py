@@ -10,6 +10,8 @@ from coalserver.web.context import RequestContext
 
 T = TypeVar("T")
 
+#: The parameter of addresses with the number of a page.
+PAGE = "page"
 #: Rows of a page.
 PAGE_SIZE = 50
 #: The highest page number that is read from an address.
@@ -19,24 +21,35 @@ MAX_PAGES = 10**6
 class Pagination(NamedTuple):
     """Links from a page of a list to its neighbours, empty where there is none.
 
-    Numbered pages have `page` and `last`. For all others these are 0, and `previous` leads to the first page.
+    Numbered pages have `page`, `last`, the number of all rows, and `query`, which leads to the page itself. For all
+    others the numbers are 0, and `previous` leads to the first page.
     """
 
     previous: str = ""
     next: str = ""
     page: int = 0
     last: int = 0
+    total: int = 0
+    query: str = ""
 
 
 def paginate(
-    ctx: RequestContext, query: Callable[..., tuple[Sequence[T], int]], **kwargs: Any
+    ctx: RequestContext,
+    query: Callable[..., tuple[Sequence[T], int]],
+    *,
+    name: str = PAGE,
+    filters: Mapping[str, str] = MappingProxyType({}),
+    fragment: str = "",
+    page_size: int = PAGE_SIZE,
+    **kwargs: Any,
 ) -> tuple[Sequence[T], Pagination]:
-    """Run a query for the page that the address names, and return its rows and links.
+    """Run a query for the page that the parameter `name` of the address names, and return its rows and links.
 
-    The query takes `limit` and `offset` and returns rows and their total.
+    The query takes `limit` and `offset` and returns rows and their total. Links keep the non-empty filters and lead
+    to `fragment`.
     """
-    rows, total = ctx.core.query(query, **_page_params(ctx), **kwargs)
-    return rows, _numbered_pages(ctx, total, {})
+    rows, total = ctx.core.query(query, **_page_params(ctx, name, page_size), **kwargs)
+    return rows, _numbered_pages(ctx, total, filters, name, fragment, page_size)
 
 
 async def paginate_in_steps(
@@ -50,22 +63,39 @@ async def paginate_in_steps(
     return rows, _numbered_pages(ctx, total, filters)
 
 
-def _page_params(ctx: RequestContext) -> dict[str, int]:
-    return {"limit": PAGE_SIZE, "offset": (_page_number(ctx) - 1) * PAGE_SIZE}
+def page_filter(ctx: RequestContext, name: str) -> dict[str, str]:
+    """Return the filter that keeps the page of one list in the links of another list of the same document."""
+    number = _page_number(ctx, name)
+    return {name: str(number)} if number > 1 else {}
 
 
-def _numbered_pages(ctx: RequestContext, total: int, filters: Mapping[str, str]) -> Pagination:
-    page, last = _page_number(ctx), max(1, -(-total // PAGE_SIZE))
+def _page_params(ctx: RequestContext, name: str = PAGE, size: int = PAGE_SIZE) -> dict[str, int]:
+    return {"limit": size, "offset": (_page_number(ctx, name) - 1) * size}
+
+
+def _numbered_pages(
+    ctx: RequestContext,
+    total: int,
+    filters: Mapping[str, str],
+    name: str = PAGE,
+    fragment: str = "",
+    page_size: int = PAGE_SIZE,
+) -> Pagination:
+    page, last = _page_number(ctx, name), max(1, -(-total // page_size))
+
+    end = f"#{fragment}" if fragment else ""
 
     def link(number: int) -> str:
-        params = {name: value for name, value in filters.items() if value}
-        return "?" + urlencode({**params, "page": number})
+        params = {key: value for key, value in filters.items() if value}
+        return "?" + urlencode({**params, name: number})
 
     return Pagination(
-        previous=link(min(page - 1, last)) if page > 1 else "",
-        next=link(page + 1) if page < last else "",
+        previous=link(min(page - 1, last)) + end if page > 1 else "",
+        next=link(page + 1) + end if page < last else "",
         page=page,
         last=last,
+        total=total,
+        query=link(page),
     )
 
 
@@ -91,7 +121,7 @@ def paginate_after(
     return rows, Pagination(previous=first if "before" in ctx.query else "", next=older)
 
 
-def _page_number(ctx: RequestContext) -> int:
-    text = ctx.query.get("page", "")
+def _page_number(ctx: RequestContext, name: str) -> int:
+    text = ctx.query.get(name, "")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 1
     return min(max(number, 1), MAX_PAGES)

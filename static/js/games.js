@@ -3,13 +3,19 @@
 import { get } from "./api.js";
 import { open, Problem } from "./http.js";
 
+/** The address of the page as it was loaded: other views have other ones. */
+const path = `/${location.search}`;
+/** Games that the list had when the page was fetched last: those without a card are on another page of games. */
+let listed = new Set();
+
 /** Return the cards of games for which `isKnown(tag)` is false. */
 export async function newGames(isKnown, signal) {
   try {
     const { data } = await get("/games", { signal });
-    if (data.every(({ tag }) => isKnown(tag))) return [];
-    const answer = await open("/", { signal });
+    if (data.every(({ tag }) => isKnown(tag) || listed.has(tag))) return [];
+    const answer = await open(path, { signal });
     const page = await answer.text().catch(() => { throw new Problem("network"); });
+    listed = new Set(data.map(({ tag }) => tag));
     const fresh = new DOMParser().parseFromString(page, "text/html");
     return [...fresh.querySelectorAll("[data-game]")].filter((card) => !isKnown(card.dataset.game));
   } catch (problem) {

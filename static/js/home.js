@@ -110,10 +110,11 @@ export function openHome(view, { go }) {
   /** Add the card of a new game. */
   function addCard(card) {
     const isApp = card.dataset.app !== undefined;
-    if (!isApp) part.games.querySelector(".none")?.remove();
     const section = isApp ? part["app-games"] : part.games;
+    section.querySelector(":scope > .none")?.remove();
     section.hidden = false;
-    section.append(document.adoptNode(card));
+    // Links to other pages of games come last.
+    section.insertBefore(document.adoptNode(card), section.querySelector(":scope > .pagination"));
     mount(card).open();
   }
 

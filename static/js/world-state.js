@@ -116,10 +116,11 @@ export function mountState(onChange = () => {}) {
   }
 
   function drawOnlinePlayers() {
-    if (part.count) write(part.count, String(world.there.length));
+    if (part.count) write(part.count, String(world.online));
     if (!part.online) return;
     const links = Boolean(part.online.dataset.links);
-    const names = world.there.map((player) => player.name).join("\n");
+    const unlisted = world.online - world.there.length;
+    const names = [...world.there.map((player) => player.name), unlisted].join("\n");
     if (part.online.dataset.names === names) return;
     part.online.dataset.names = names;
     part.online.replaceChildren(...world.there.map((player) => {
@@ -133,7 +134,8 @@ export function mountState(onChange = () => {}) {
       flag(node, "data-you", player.you);
       return node;
     }));
-    if (!world.there.length) part.online.append(element("li", { class: "none" }, texts.nobody_online));
+    if (unlisted > 0) part.online.append(element("li", { class: "none" }, texts.more_online.replace("{count}", unlisted)));
+    if (!world.online) part.online.append(element("li", { class: "none" }, texts.nobody_online));
   }
 
   const refreshIfVisible = () => { if (document.visibilityState === "visible") scheduleRefresh(); };

@@ -21,9 +21,9 @@ def test_random_bytes_never_repeat():
 async def test_count_includes_changes_of_the_unit(core):
     await core.execute(open_lobby, game="free", player_id=1, name="here")
     uow = UnitOfWork(core.state, core.context, core.now)
-    assert [uow.count(Lobby, "member", player) for player in (1, 2)] == [1, 0]
+    assert [uow.count_under(Lobby, "member", player) for player in (1, 2)] == [1, 0]
     join_lobby(uow, lobby_id=1, player_id=2)
     open_lobby(uow, game="free", player_id=1, name="second")
-    assert [uow.count(Lobby, "member", player) for player in (1, 2)] == [2, 1]
+    assert [uow.count_under(Lobby, "member", player) for player in (1, 2)] == [2, 1]
     leave(uow, kind=Lobby, id=1, player_id=2)
-    assert [uow.count(Lobby, "member", player) for player in (1, 2)] == [2, 0]
+    assert [uow.count_under(Lobby, "member", player) for player in (1, 2)] == [2, 0]

@@ -26,7 +26,7 @@ from coalserver.core.commands.ingest import find_source, log_batch, stored_seque
 from coalserver.core.commands.worlds import record_ping
 from coalserver.core.ingest import ingest_lines, last_line_at, last_line_before_start
 from coalserver.core.ports import LineQuery
-from coalserver.core.queries.worlds import are_single_lines_misread, online_visitors
+from coalserver.core.queries.worlds import are_single_lines_misread, count_online
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.minecraft.log.dates import LiveDates
 from coalserver.domain.minecraft.log.kinds import LineKind
@@ -61,7 +61,7 @@ async def ping(ctx: RequestContext) -> web.StreamResponse:
     del params["server_name"]
     after, world_id = params.pop("after", None), ctx.caller.get_world().id
     source = params.pop("source", "")
-    stopped = params.get("running") is False and ctx.core.query(online_visitors, world=world_id)
+    stopped = params.get("running") is False and ctx.core.query(count_online, world=world_id)
     queued = await ctx.core.execute(
         record_ping,
         world_id=world_id,

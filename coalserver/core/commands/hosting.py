@@ -18,7 +18,7 @@ from coalserver.core.queries.hosting import (
     hosted_worlds,
     version_of_world,
 )
-from coalserver.core.queries.worlds import online_visitors
+from coalserver.core.queries.worlds import count_online
 from coalserver.core.state import Reader
 from coalserver.core.unit_of_work import UnitOfWork
 from coalserver.domain.accounts.account import Account
@@ -344,7 +344,7 @@ def record_saved(
     `played`: a player was there since it was begun; players who are there now count too. Raises WORLD_NOT_FOUND.
     """
     before = get_run(uow, world_id, archived=True)
-    played = played or bool(online_visitors(uow, world=world_id))
+    played = played or count_online(uow, world=world_id) > 0
     return save_run(uow, before, saved(before, uow.now, trouble, played=played))
 
 

@@ -143,8 +143,8 @@ def check_can_join(uow: UnitOfWork, player: Player, kind: type[Lobby] | type[Roo
     A player of one game can be in one lobby and one room at a time.
     Raises ALREADY_IN_LOBBY, ALREADY_IN_ROOM or TOO_MANY_SEATS.
     """
-    lobbies = uow.count(Lobby, "member", player.id)
-    rooms = uow.count(Room, "member", player.id)
+    lobbies = uow.count_under(Lobby, "member", player.id)
+    rooms = uow.count_under(Room, "member", player.id)
     if player.game and (lobbies if kind is Lobby else rooms):
         raise DomainError(_KINDS[kind].already_in, player=player.id)
     limit = uow.context.limits.max_seats
@@ -157,7 +157,7 @@ def check_can_join(uow: UnitOfWork, player: Player, kind: type[Lobby] | type[Roo
 
 def check_not_in(uow: UnitOfWork, player: Player, kind: type[Lobby] | type[Room]) -> None:
     """Check that a player of one game is in no lobby or room. Raises ALREADY_IN_LOBBY or _ROOM."""
-    if player.game and uow.count(kind, "member", player.id):
+    if player.game and uow.count_under(kind, "member", player.id):
         raise DomainError(_KINDS[kind].already_in, player=player.id)
 
 

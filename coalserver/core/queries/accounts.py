@@ -47,9 +47,9 @@ def accounts_by_age(state: State, *, after: tuple[float, int] | None, limit: int
     return state.in_order(Account, "created", after=after, limit=limit)
 
 
-def inactive_accounts(reader: Reader) -> list[Account]:
-    """Return the accounts that wait for approval or were deactivated, oldest first."""
-    return sorted(reader.find(Account, "inactive", ""), key=lambda account: account.id)
+def inactive_accounts(state: State, *, limit: int, offset: int = 0) -> tuple[list[Account], int]:
+    """Return a page of the accounts that wait for approval or were deactivated, oldest first, and their number."""
+    return state.page_in_order(Account, "inactive", limit=limit, offset=offset)
 
 
 def has_admin(reader: Reader) -> bool:

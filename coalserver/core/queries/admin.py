@@ -1,16 +1,13 @@
 """Queries for administrators: all lobbies, rooms and bans, account search, the audit log."""
 
-from collections.abc import Mapping
-from heapq import nlargest
 from itertools import islice
+from math import inf
 from typing import cast
 
-from coalserver.core.listings import G, Listings
 from coalserver.core.state import Reader, State
 from coalserver.core.steps import Steps
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditEntry
-from coalserver.domain.play.game import Game
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Ban
 from coalserver.domain.play.room import Room
@@ -19,22 +16,16 @@ from coalserver.domain.play.room import Room
 STEP_SIZE, STEP_WORK = 100, 100
 
 
-def all_open_lobbies(state: State, *, limit: int) -> tuple[list[Lobby], int]:
-    """Return the newest open lobbies of all games, and the number of all open lobbies."""
-    return _newest_of_all_games(state, state.open_lobbies, state.table(Lobby), limit)
+def all_open_lobbies(state: State, *, limit: int, offset: int = 0) -> tuple[list[Lobby], int]:
+    """Return a page of the open lobbies of all games, the newest first, and their number."""
+    table, listings = state.table(Lobby), state.open_lobbies
+    return [table[id] for id in listings.newest(limit, offset)], listings.count()
 
 
-def all_running_rooms(state: State, *, limit: int) -> tuple[list[Room], int]:
-    """Return the newest running rooms of all games, and the number of all running rooms."""
-    return _newest_of_all_games(state, state.running_rooms, state.table(Room), limit)
-
-
-def _newest_of_all_games(
-    reader: Reader, listings: Listings[G], groups: Mapping[int, G], limit: int
-) -> tuple[list[G], int]:
-    of_games = [listings.of(game.tag) for game in reader.find(Game, "all", "")]
-    newest = nlargest(limit, (id for listing in of_games for id in listing.newest(limit)))
-    return [groups[id] for id in newest], sum(listing.count() for listing in of_games)
+def all_running_rooms(state: State, *, limit: int, offset: int = 0) -> tuple[list[Room], int]:
+    """Return a page of the running rooms of all games, the newest first, and their number."""
+    table, listings = state.table(Room), state.running_rooms
+    return [table[id] for id in listings.newest(limit, offset)], listings.count()
 
 
 def active_bans(
@@ -50,6 +41,11 @@ def active_bans(
         yield STEP_WORK
         found += [ban for ban in newest_first[start : start + STEP_SIZE] if ban.is_active(now)]
     return found[offset : offset + limit], len(found)
+
+
+def count_active_bans(state: State, *, now: float) -> int:
+    """Return the number of bans that have not expired."""
+    return state.count_keys(Ban, "until", after=(now, inf), before=(inf, inf))
 
 
 def find_active_ban(reader: Reader, *, game: str, player: int, now: float) -> Ban | None:

@@ -1,7 +1,10 @@
 """Queries about games, the values they store and their leaderboards."""
 
+from collections.abc import Collection, Iterable
+from itertools import islice
+
 from coalserver.core.leaderboards import Leaderboard
-from coalserver.core.state import Reader
+from coalserver.core.state import Reader, State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game, StorageItem
 from coalserver.domain.play.player import Player
@@ -29,9 +32,34 @@ def all_games(reader: Reader) -> list[Game]:
     return reader.find(Game, "all", "")
 
 
-def listed_games(reader: Reader) -> list[Game]:
+def games_by_age(state: State, *, limit: int, offset: int = 0) -> tuple[list[Game], int]:
+    """Return a page of all games, oldest first, and their number."""
+    return list(islice(state.all(Game), offset, offset + limit)), state.count(Game)
+
+
+def listed_games(state: State) -> list[Game]:
     """Return the games that are shown in lists, oldest first."""
-    return [game for game in all_games(reader) if game.listed]
+    return state.in_order(Game, "listed")
+
+
+def listed_games_of(reader: Reader, *, tags: Iterable[str]) -> list[Game]:
+    """Return those of the games with these tags that are shown in lists."""
+    found = (reader.first(Game, "tag", tag) for tag in tags)
+    return [game for game in found if game is not None and game.listed]
+
+
+def listed_games_besides(
+    state: State, *, tags: Collection[str], limit: int, offset: int = 0
+) -> tuple[list[Game], int]:
+    """Return a page of the listed games but those with a few tags, oldest first, and the number of all of them."""
+    left_out = sorted(game.id for game in listed_games_of(state, tags=tags))
+    start = offset
+    for id in left_out:
+        if state.count_keys(Game, "listed", after=(), before=(id,)) <= start:
+            start += 1
+    found, total = state.page_in_order(Game, "listed", limit=limit + len(left_out), offset=start)
+    rows = [game for game in found if game.id not in left_out]
+    return rows[:limit], total - len(left_out)
 
 
 def game_by_token(reader: Reader, *, secret: str) -> Game | None:

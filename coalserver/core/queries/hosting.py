@@ -2,10 +2,12 @@
 
 import json
 import math
+from itertools import chain, islice
+from operator import attrgetter
 from typing import Any
 
-from coalserver.core.queries.worlds import get_world, online_visitors
-from coalserver.core.state import Reader
+from coalserver.core.queries.worlds import count_online, get_world
+from coalserver.core.state import Reader, State
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import (
     AT_REST,
@@ -20,7 +22,7 @@ from coalserver.domain.minecraft.hosting.refusals import trouble_text
 from coalserver.domain.minecraft.hosting.settings import SETTINGS_ID, HostingSettings
 from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.hosting.version import Version
-from coalserver.domain.minecraft.server_properties import PORT, effective_properties
+from coalserver.domain.minecraft.server_properties import PORT, effective_properties, version_name
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.domain.text import format_coal_time
 
@@ -92,7 +94,7 @@ def describe_run(
         "version": properties["version"] or None,
         "memory": properties["memory"],
         "port": hosted.port or properties[PORT],
-        "players": len(online_visitors(reader, world=world.id)),
+        "players": count_online(reader, world=world.id),
         "max_players": properties["max_players"],
         "cpu": figures.cpu,
         "memory_used": figures.memory_used,
@@ -112,7 +114,7 @@ def idle_seconds_left(reader: Reader, run: Run, now: float) -> int | None:
     minutes = effective_properties(world.properties)["idle_timeout"]
     if world.status is not WorldStatus.RUNNING or not minutes or hosted.ready_at is None:
         return None
-    if online_visitors(reader, world=world.id):
+    if count_online(reader, world=world.id):
         return None
     since = max(hosted.ready_at, world.empty_since or 0.0)
     return max(0, math.ceil(since + int(minutes) * 60 - now))
@@ -125,7 +127,22 @@ def get_settings(reader: Reader) -> HostingSettings:
 
 def all_versions(reader: Reader) -> list[Version]:
     """Return all defined versions, by name."""
-    return sorted(reader.find(Version, "all", ""), key=lambda version: version.name)
+    return sorted(reader.find(Version, "all", ""), key=attrgetter("name"))
+
+
+def find_versions(
+    state: State, *, text: str = "", limit: int, offset: int = 0
+) -> tuple[list[Version], int]:
+    """Return a page of the versions that contain a text in their names, by name, and the number of all of them.
+
+    Case does not matter.
+    """
+    if not text:
+        return state.page_in_order(Version, "name", limit=limit, offset=offset)
+    wanted = text.lower()
+    found = [version for version in state.all(Version) if wanted in version.name.lower()]
+    found.sort(key=attrgetter("name"))
+    return found[offset : offset + limit], len(found)
 
 
 def version_by_name(reader: Reader, name: str) -> Version | None:
@@ -143,16 +160,21 @@ def get_version(reader: Reader, name: str) -> Version:
 
 def version_of_world(reader: Reader, world: World) -> Version | None:
     """Return the version that a world's properties name, or None if none is set or defined."""
-    return version_by_name(reader, str(effective_properties(world.properties)["version"] or ""))
+    return version_by_name(reader, version_name(world.properties))
 
 
 def worlds_with_version(reader: Reader, name: str) -> list[World]:
     """Return the active hosted worlds that use a version, oldest first."""
-    return [
-        world
-        for world in hosted_worlds(reader)
-        if effective_properties(world.properties)["version"] == name
-    ]
+    return sorted(reader.find(World, "version", name), key=attrgetter("id"))
+
+
+def some_worlds_with_version(
+    state: State, *, name: str, limit: int | None
+) -> tuple[list[World], int]:
+    """Return some of the active hosted worlds that use a version, and the number of all of them."""
+    ids = state.ids(World, "version", name)
+    found = (state.get(World, id) for id in islice(ids, limit))
+    return [world for world in found if world is not None], len(ids)
 
 
 def all_hosted_worlds(reader: Reader) -> list[World]:
@@ -168,9 +190,20 @@ def worlds_in_deletion(reader: Reader) -> list[int]:
     return [hosted.id for hosted in reader.find(HostedWorld, "all", "") if hosted.deleting]
 
 
+def worlds_not_at_rest(state: State, *, limit: int) -> tuple[list[World], int]:
+    """Return some of the active hosted worlds that are not at rest, and the number of all of them."""
+    statuses = [status for status in WorldStatus if status not in AT_REST]
+    ids = chain.from_iterable(state.ids(World, "hosted_status", status) for status in statuses)
+    found = (state.get(World, id) for id in islice(ids, limit))
+    total = sum(state.count_under(World, "hosted_status", status) for status in statuses)
+    return [world for world in found if world is not None], total
+
+
+def has_hosted_worlds(reader: Reader) -> bool:
+    """Return whether this server hosts any active world."""
+    return reader.first(World, "hosted", "") is not None
+
+
 def hosted_worlds(reader: Reader) -> list[World]:
     """Return the active hosted worlds, oldest first."""
-    return sorted(
-        (world for world in reader.find(World, "active", "") if world.hosted),
-        key=lambda world: world.id,
-    )
+    return sorted(reader.find(World, "hosted", ""), key=attrgetter("id"))

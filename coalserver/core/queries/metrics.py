@@ -1,12 +1,13 @@
 """Queries about the hosted worlds of a server for programs that watch it (hosting.md, 8)."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from coalserver.core.queries.hosting import hosted_world, hosted_worlds
-from coalserver.core.queries.worlds import online_visitors
+from coalserver.core.queries.worlds import count_online
 from coalserver.core.state import Reader
-from coalserver.domain.minecraft.hosting.hosted_world import WITH_PROCESS, Figures, TroubleCode
+from coalserver.domain.minecraft.hosting.hosted_world import WITH_PROCESS, Figures, HostedWorld
 from coalserver.domain.minecraft.world import STARTING, World, WorldStatus
 
 #: States of worlds that are about to run.
@@ -34,18 +35,18 @@ def world_counts(reader: Reader) -> dict[str, int]:
     the game is no trouble.
     """
     counts = {"running": 0, "starting": 0, "stopped": 0, "trouble": 0}
-    for world in hosted_worlds(reader):
-        counts[_count_name(world)] += 1
-        trouble = hosted_world(reader, world).trouble
-        if trouble is not None and trouble.code is not TroubleCode.STOPPED_INSIDE:
-            counts["trouble"] += 1
+    for status in WorldStatus:
+        counts[_count_name(status)] += reader.count_under(World, "hosted_status", status)
+    for hosted in reader.find(HostedWorld, "troubled", ""):
+        world = reader.get(World, hosted.id)
+        counts["trouble"] += world is not None and world.active and world.hosted
     return counts
 
 
-def _count_name(world: World) -> str:
-    if world.status in _STARTING:
+def _count_name(status: WorldStatus) -> str:
+    if status in _STARTING:
         return "starting"
-    return "running" if world.status in WITH_PROCESS else "stopped"
+    return "running" if status in WITH_PROCESS else "stopped"
 
 
 def world_metrics(
@@ -58,11 +59,12 @@ def world_metrics(
     """
     worlds = hosted_worlds(reader)
     names = [world.short_name or world.name for world in worlds]
+    uses = Counter(names)
     return [
         WorldMetrics(
-            label=name if names.count(name) == 1 else f"{name} {key(world.id)}",
+            label=name if uses[name] == 1 else f"{name} {key(world.id)}",
             up=world.status is WorldStatus.RUNNING,
-            players=len(online_visitors(reader, world=world.id)),
+            players=count_online(reader, world=world.id),
             figures=figures(world.id),
             crashes=hosted_world(reader, world).crash_count,
         )

@@ -36,6 +36,17 @@ def active_worlds(
     return state.in_order(World, "created", after=after, limit=limit)
 
 
+def worlds_by_age(
+    state: State, *, limit: int, offset: int = 0, public_only: bool = False
+) -> tuple[list[World], int]:
+    """Return a page of the worlds that are not archived, oldest first, and the number of all of them.
+
+    `public_only` leaves out those that are for members only.
+    """
+    index = "public" if public_only else "created"
+    return state.page_in_order(World, index, limit=limit, offset=offset)
+
+
 def world_of_agent(reader: Reader, *, token_pair: TokenPair) -> World:
     """Return the world whose agent holds a token. Raises WORLD_NOT_FOUND and WORLD_HOSTED."""
     client = reader.get(OAuthClient, token_pair.client)
@@ -117,10 +128,16 @@ def unpinged_worlds(state: State, *, now: float) -> Steps[list[int]]:
     return unpinged
 
 
-def online_visitors(reader: Reader, *, world: int) -> list[Visitor]:
-    """Return the visitors who are in a world now, latest login first."""
-    found = reader.find(Visitor, "online", world)
-    return sorted(found, key=lambda visitor: visitor.last_login or 0.0, reverse=True)
+def count_online(reader: Reader, *, world: int) -> int:
+    """Return the number of visitors who are in a world now."""
+    return reader.count_under(Visitor, "online", world)
+
+
+def online_visitors(state: State, *, world: int, limit: int | None = None) -> list[Visitor]:
+    """Return the visitors who are in a world now, the latest login first."""
+    return state.in_order(
+        Visitor, "online_login", after=(world,), before=(world + 1,), limit=limit, reverse=True
+    )
 
 
 def queued_commands(reader: Reader, *, world: int) -> list[ConsoleCommand]:

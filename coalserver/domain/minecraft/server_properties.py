@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from coalserver.domain.text import one_line
 
@@ -89,6 +90,12 @@ def effective_properties(stored: bytes) -> dict[str, PropertyValue]:
     """Return all properties by name: the stored values (a JSON object) and defaults."""
     values: dict[str, PropertyValue] = json.loads(stored)
     return {name: values.get(name, kind.default) for name, kind in PROPERTIES.items()}
+
+
+@lru_cache(maxsize=1024)
+def version_name(stored: bytes) -> str:
+    """Return the name of the version among stored properties, empty if none is set."""
+    return str(effective_properties(stored)[VERSION] or "")
 
 
 def update_properties(stored: bytes, changes: Mapping[str, PropertyValue]) -> bytes:

@@ -7,7 +7,7 @@ from aiohttp import web
 from coalserver.core.audit import run_audited
 from coalserver.core.commands.moderation import ban, unban
 from coalserver.core.queries.admin import active_bans
-from coalserver.core.queries.games import all_games
+from coalserver.core.queries.games import games_by_age
 from coalserver.core.queries.players import player_name
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.play.player import BAN_DURATIONS
@@ -29,6 +29,8 @@ DURATIONS = (
     ("year", N_("1 year")),
     ("forever", N_("No expiry")),
 )
+#: Games that the form lets choose from; of more, the tag is typed, and the first ones are suggested.
+MAX_GAMES = 200
 MAX_PLAYER_ID = 10**9 - 1
 SUCCESS_MESSAGES = {
     "banned": ("bans", N_("Player banned")),
@@ -56,10 +58,12 @@ BAN, UNBAN = BanSchema(), UnbanSchema()
 async def render_bans(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     language = request_language(ctx.request)
     bans, pagination = await paginate_in_steps(ctx, active_bans, now=ctx.now)
+    games, game_count = ctx.core.query(games_by_age, limit=MAX_GAMES)
     context = {
         "bans": [(row, player_name(ctx.core.state, id=row.player)) for row in bans],
         "pagination": pagination,
-        "games": [(game.tag, game.name) for game in ctx.core.query(all_games)],
+        "games": [(game.tag, game.name) for game in games],
+        "game_count": game_count,
         "durations": [(name, language.gettext(label)) for name, label in DURATIONS],
         "selected_player": ctx.query.get("player", "")[:10],
         "selected_game": ctx.query.get("game", "")[:40],

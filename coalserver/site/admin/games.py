@@ -6,11 +6,11 @@ from aiohttp import web
 
 from coalserver.core.audit import run_audited
 from coalserver.core.commands.games import add_game, rotate_game_tokens
-from coalserver.core.queries.games import all_games
+from coalserver.core.queries.games import games_by_age, get_game
 from coalserver.domain.audit import AuditAction
-from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.game import Game
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
+from coalserver.site.pagination import paginate
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import (
     Checkbox,
@@ -41,7 +41,8 @@ GAME = GameSchema()
 
 def render_games(ctx: RequestContext, fresh: Any = None, **overrides: Any) -> web.StreamResponse:
     """Return the page of games. `fresh` is a game whose tokens only this response shows."""
-    context = {"games": ctx.core.query(all_games), "fresh": fresh}
+    games, pagination = paginate(ctx, games_by_age)
+    context = {"games": games, "pagination": pagination, "fresh": fresh}
     return render_admin_page(ctx, "games", context, **overrides)
 
 
@@ -61,10 +62,7 @@ async def register_game(ctx: RequestContext) -> web.StreamResponse:
 
 def requested_game(ctx: RequestContext) -> Game:
     """Return the game that the path names. Raises GAME_NOT_FOUND."""
-    found = [game for game in ctx.core.query(all_games) if game.tag == ctx.path["tag"]]
-    if not found:
-        raise DomainError(ErrorCode.GAME_NOT_FOUND)
-    return found[0]
+    return ctx.core.query(get_game, tag=ctx.path["tag"])
 
 
 async def confirm_rotate(ctx: RequestContext) -> web.StreamResponse:

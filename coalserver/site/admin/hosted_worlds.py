@@ -22,7 +22,7 @@ from coalserver.core.commands.hosted_worlds import (
 from coalserver.core.hosting import Hosting
 from coalserver.core.queries.hosted_worlds import editable_values, obsolete_in_world
 from coalserver.core.queries.hosting import all_versions, get_run, get_settings
-from coalserver.core.queries.worlds import get_world, online_visitors, queued_commands
+from coalserver.core.queries.worlds import count_online, get_world, queued_commands
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import WITH_PROCESS, pending_properties
 from coalserver.domain.minecraft.hosting.properties_file import FURTHER
@@ -299,7 +299,7 @@ def render_hosted_world(
     context = {
         "world": world,
         "address": world_path(world),
-        "online": ctx.core.query(online_visitors, world=world.id),
+        "online": ctx.core.query(count_online, world=world.id),
         "queued": ctx.core.query(queued_commands, world=world.id),
         "eula": run.hosted.eula,
         "pending": pending_properties(run.world, run.hosted),

@@ -6,7 +6,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from coalserver.core.hosting import Hosting
-from coalserver.core.queries.hosting import get_settings, hosted_worlds
+from coalserver.core.queries.hosting import get_settings, worlds_not_at_rest
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST
 from coalserver.domain.minecraft.hosting.settings import (
@@ -80,6 +80,8 @@ GROUPS = (
     ("limits", N_("Limits"), ("stop_warning", "disk_free", "world_limit", "ticks", "kill_hung")),
 )
 SWITCHES = ("save_on_pause", "ticks", "kill_hung")
+#: Worlds that the page names before all are stopped.
+MAX_RUNNING = 50
 #: Prefix of the fields that hold what the page showed: only what was changed is changed.
 SHOWN = "shown_"
 MAX_LENGTH = 300
@@ -178,8 +180,8 @@ async def configure(ctx: RequestContext) -> web.StreamResponse:
 
 def render_stop(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     """Return the page that asks how all worlds are to be stopped."""
-    running = [world for world in ctx.core.query(hosted_worlds) if world.status not in AT_REST]
-    context = {"running": running}
+    running, count = ctx.core.query(worlds_not_at_rest, limit=MAX_RUNNING)
+    context = {"running": running, "running_count": count}
     return render_admin_page(ctx, "instance_stop", context, active_page="servers", **overrides)
 
 

@@ -4,14 +4,15 @@ from aiohttp import web
 
 from coalserver.core.queries.accounts import inactive_accounts
 from coalserver.core.queries.admin import (
-    active_bans,
     all_open_lobbies,
     all_running_rooms,
+    count_active_bans,
     list_audit_entries,
 )
-from coalserver.core.queries.games import all_games
-from coalserver.core.queries.worlds import active_worlds, online_visitors
+from coalserver.core.queries.hosting import has_hosted_worlds
+from coalserver.core.queries.worlds import count_online, worlds_by_age
 from coalserver.domain.accounts.account import Account
+from coalserver.domain.play.game import Game
 from coalserver.site.admin import (
     backups,
     bans,
@@ -46,25 +47,25 @@ MODULES = (
 )
 #: Audit entries, and pending accounts, on the overview.
 OVERVIEW_ROWS = 8
+#: Worlds on the overview.
+OVERVIEW_WORLDS = 20
 
 
 async def overview_page(ctx: RequestContext) -> web.StreamResponse:
-    """Render pending accounts, worlds, counts and the newest audit entries."""
-    pending = ctx.core.query(inactive_accounts)
-    _, ban_count = await ctx.core.query_in_steps(active_bans, now=ctx.now, limit=0)
-    worlds = [
-        (world, len(ctx.core.query(online_visitors, world=world.id)))
-        for world in ctx.core.query(active_worlds)
-    ]
+    """Render some pending accounts and worlds, counts and the newest audit entries."""
+    pending, pending_count = ctx.core.query(inactive_accounts, limit=OVERVIEW_ROWS)
+    worlds, world_count = ctx.core.query(worlds_by_age, limit=OVERVIEW_WORLDS)
     context = {
         "accounts": ctx.core.state.count(Account),
-        "pending": pending[:OVERVIEW_ROWS],
-        "pending_count": len(pending),
-        "worlds": worlds,
-        "games": len(ctx.core.query(all_games)),
+        "pending": pending,
+        "pending_count": pending_count,
+        "worlds": [(world, ctx.core.query(count_online, world=world.id)) for world in worlds],
+        "world_count": world_count,
+        "hosts_worlds": ctx.core.query(has_hosted_worlds),
+        "games": ctx.core.state.count(Game),
         "rooms": ctx.core.query(all_open_lobbies, limit=0)[1],
         "sessions": ctx.core.query(all_running_rooms, limit=0)[1],
-        "bans": ban_count,
+        "bans": ctx.core.query(count_active_bans, now=ctx.now),
         "entries": ctx.core.query(list_audit_entries, limit=OVERVIEW_ROWS)[0],
         "action_messages": ACTION_MESSAGES,
     }

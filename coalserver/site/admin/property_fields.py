@@ -127,7 +127,8 @@ GROUPS: tuple[tuple[str, str, Mapping[str, Label]], ...] = (
         },
     ),
 )
-#: The order of all fields.
+#: Versions that a field lets choose from; of more, the name is typed, and the first ones are suggested.
+MAX_OPTIONS = 200
 OBSOLETE = N_("This version no longer has it.")
 
 INTEGER_MESSAGE = N_("Enter a whole number from {low} to {high}.")
@@ -185,7 +186,7 @@ def shown_groups(
             fields.append(
                 ShownField(
                     name,
-                    _kind(name, label),
+                    _kind(name, label, versions),
                     language.gettext(label.text),
                     note,
                     value,
@@ -198,8 +199,10 @@ def shown_groups(
     return groups
 
 
-def _kind(name: str, label: Label) -> str:
-    if name == VERSION or label.choices or isinstance(PROPERTIES[name], ChoiceProperty):
+def _kind(name: str, label: Label, versions: Sequence[str]) -> str:
+    if name == VERSION:
+        return "select" if len(versions) <= MAX_OPTIONS else "text"
+    if label.choices or isinstance(PROPERTIES[name], ChoiceProperty):
         return "select"
     if isinstance(PROPERTIES[name], BooleanProperty):
         return "checkbox"
@@ -211,7 +214,7 @@ def _options(
 ) -> list[tuple[str, str]]:
     """Return the choices of a field, with the present value among them even if it is none of them any more."""
     if name == VERSION:
-        options = [(version, version) for version in versions]
+        options = [(version, version) for version in versions[:MAX_OPTIONS]]
         if not value:
             return [("", language.gettext(N_("Choose a version"))), *options]
         if value not in versions:

@@ -3,6 +3,7 @@
 The domain calls a room with free seats a lobby, and a session a room.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +17,18 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
+from coalserver.domain.play.roster import Seat
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
+from coalserver.site.pagination import PAGE, page_filter, paginate
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import read_csrf_form
 from coalserver.web.pages.i18n import N_, request_language
 
-#: Rows of each list, the newest first.
-MAX_ROWS = 100
+#: Rows of a page of each list, and the members that each row shows; a room's own page shows all in pages.
+PAGE_SIZE, MAX_MEMBERS = 20, 8
+#: Digits of an id in the address.
+MAX_DIGITS = 15
 SUCCESS_MESSAGES = {
     "closed": ("open-rooms", N_("Room closed")),
     "out": ("open-rooms", N_("Player kicked from the room")),
@@ -45,6 +50,9 @@ class RoomForms:
     kind: type[Lobby] | type[Room]
     #: The name of the id in paths.
     path_name: str
+    #: The section of the page, and the parameter of its address with the page of the list.
+    section: str
+    page_name: str
     not_found: ErrorCode
     close_action: AuditAction
     closed_path: str
@@ -117,6 +125,8 @@ class RoomForms:
 OPEN_ROOMS = RoomForms(
     kind=Lobby,
     path_name="room",
+    section="open-rooms",
+    page_name=PAGE,
     not_found=ErrorCode.LOBBY_NOT_FOUND,
     close_action=AuditAction.LOBBY_CLOSED,
     closed_path="/admin/rooms?done=closed",
@@ -127,6 +137,8 @@ OPEN_ROOMS = RoomForms(
 SESSIONS = RoomForms(
     kind=Room,
     path_name="session",
+    section="playing",
+    page_name="playing",
     not_found=ErrorCode.ROOM_NOT_FOUND,
     close_action=AuditAction.ROOM_CLOSED,
     closed_path="/admin/rooms?done=ended#playing",
@@ -137,24 +149,65 @@ SESSIONS = RoomForms(
 
 
 def render_rooms(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
-    lobbies, lobby_count = ctx.core.query(all_open_lobbies, limit=MAX_ROWS)
-    rooms, room_count = ctx.core.query(all_running_rooms, limit=MAX_ROWS)
+    single = _requested(ctx, OPEN_ROOMS) or _requested(ctx, SESSIONS)
     context = {
-        "lobbies": [(lobby, _member_rows(ctx, lobby)) for lobby in lobbies],
-        "lobby_count": lobby_count,
-        "rooms": [(room, _member_rows(ctx, room)) for room in rooms],
-        "room_count": room_count,
+        "is_single": single is not None,
+        "open_rooms": _shown_rooms(ctx, OPEN_ROOMS, all_open_lobbies, single),
+        "sessions": _shown_rooms(ctx, SESSIONS, all_running_rooms, single),
     }
     return render_admin_page(ctx, "rooms", context, success=SUCCESS_MESSAGES, **overrides)
 
 
+def _requested(ctx: RequestContext, forms: RoomForms) -> Lobby | Room | None:
+    """Return the only room or session that the address names in its query; None: the lists are wanted."""
+    id = ctx.query.get(forms.path_name, "")
+    if not (id.isascii() and id.isdigit() and len(id) <= MAX_DIGITS):
+        return None
+    found: Lobby | Room | None = ctx.core.state.get(forms.kind, int(id))
+    return found if found is not None and found.open else None
+
+
+def _shown_rooms(
+    ctx: RequestContext,
+    forms: RoomForms,
+    query: Callable[..., tuple[Sequence[Lobby | Room], int]],
+    single: Lobby | Room | None,
+) -> dict[str, Any] | None:
+    """Return rows with some members, their number and pages; for the only one, a page of its members."""
+    section = forms.section
+    if single is None:
+        others = OPEN_ROOMS if forms is SESSIONS else SESSIONS
+        rows, pages = paginate(
+            ctx,
+            query,
+            name=forms.page_name,
+            filters=page_filter(ctx, others.page_name),
+            fragment=section,
+            page_size=PAGE_SIZE,
+        )
+        shown = [(row, _member_rows(ctx, row, row.roster.seats[:MAX_MEMBERS])) for row in rows]
+        return {"rows": shown, "pages": pages, "total": pages.total}
+    if not isinstance(single, forms.kind):
+        return None
+    seats, pages = paginate(
+        ctx,
+        lambda _, limit, offset: (single.roster.seats[offset : offset + limit], len(single.roster)),
+        filters={forms.path_name: str(single.id)},
+        fragment=section,
+    )
+    total = ctx.core.query(query, limit=0)[1]
+    return {"rows": [(single, _member_rows(ctx, single, seats))], "pages": pages, "total": total}
+
+
 async def rooms_page(ctx: RequestContext) -> web.StreamResponse:
-    """Render open rooms and running sessions, the newest first."""
+    """Render pages of open rooms and of running sessions, the newest first."""
     return render_rooms(ctx)
 
 
-def _member_rows(ctx: RequestContext, lobby_or_room: Lobby | Room) -> list[dict[str, Any]]:
-    """Return the members in the order in which they joined."""
+def _member_rows(
+    ctx: RequestContext, lobby_or_room: Lobby | Room, seats: Sequence[Seat]
+) -> list[dict[str, Any]]:
+    """Return some members."""
     return [
         {
             "player": seat.player,
@@ -162,7 +215,7 @@ def _member_rows(ctx: RequestContext, lobby_or_room: Lobby | Room) -> list[dict[
             "host": seat.player == lobby_or_room.roster.host,
             "away": seat.away,
         }
-        for seat in lobby_or_room.roster.seats
+        for seat in seats
     ]
 
 

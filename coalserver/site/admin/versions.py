@@ -9,7 +9,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from coalserver.core.hosting import Hosting, ShownVersion
-from coalserver.core.queries.hosting import get_version
+from coalserver.core.queries.hosting import find_versions, get_version
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.version import (
     FETCHED_KINDS,
@@ -22,6 +22,7 @@ from coalserver.site.access import require_admin
 from coalserver.site.admin.backups import format_size
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
 from coalserver.site.errors import HTTP_ERRORS
+from coalserver.site.pagination import paginate
 from coalserver.site.worlds.hosted import refusal_sentence
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -49,6 +50,8 @@ SHA1_DIGITS = 40
 MAX_LISTED = 300
 #: Above this number of versions the page has a search.
 MAX_WITHOUT_SEARCH = 9
+#: Worlds that the page names of those that use a version.
+MAX_USERS = 8
 #: Lists with their names, which are those of projects.
 LISTS = {VersionKind.MOJANG: "Mojang", VersionKind.PAPER: "Paper", VersionKind.FABRIC: "Fabric"}
 KIND_LABELS = {
@@ -115,12 +118,16 @@ async def render_versions(
     `errors` are by form (`list`, `url` or `jar`) or by field, such as `url-version`; others are those of the page.
     """
     language, hosting = request_language(ctx.request), ctx.app.service(Hosting)
-    shown, query = hosting.versions(), ctx.query.get("q", "").strip()
-    found = [one for one in shown if query.lower() in one.version.name.lower()]
+    query = ctx.query.get("q", "").strip()[:MAX_INPUT_LENGTH]
+    versions, pagination = paginate(
+        ctx, find_versions, filters={"q": query}, fragment="versions", text=query
+    )
+    shown = [hosting.shown_version(version, MAX_USERS) for version in versions]
     chosen = (ctx.body or {}).get("from") or ctx.query.get("from", "")
     context = {
-        "rows": [(one, _describe(one, language)) for one in found],
-        "has_search": len(shown) > MAX_WITHOUT_SEARCH or query,
+        "rows": [(one, _describe(one, language)) for one in shown],
+        "pagination": pagination,
+        "has_search": len(shown) > MAX_WITHOUT_SEARCH or query or pagination.previous,
         "query": query,
         "enabled": hosting.enabled,
         "live_seconds": LIVE_SECONDS if any(one.percent is not None for one in shown) else 0,

@@ -13,12 +13,13 @@ from coalserver.core.commands.agents import (
 )
 from coalserver.core.commands.hosted_worlds import rename_world
 from coalserver.core.commands.worlds import archive_world, queue_console_command
+from coalserver.core.queries.hosting import has_hosted_worlds
 from coalserver.core.queries.oauth import agent_of_world
 from coalserver.core.queries.worlds import (
-    active_worlds,
+    count_online,
     get_world,
-    online_visitors,
     queued_commands,
+    worlds_by_age,
 )
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.slugs import slugify_short_name
@@ -27,6 +28,7 @@ from coalserver.domain.text import one_line
 from coalserver.site.access import world_path
 from coalserver.site.admin.hosted_worlds import render_hosted_world
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
+from coalserver.site.pagination import paginate
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import Checkbox, FormSchema, RawText, load_form, read_csrf_form
@@ -109,13 +111,13 @@ CREATE_WORLD, WORLD, CONSOLE_COMMAND = CreateWorldSchema(), WorldSchema(), Conso
 
 
 def render_worlds(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
-    rows = [
-        (world, len(ctx.core.query(online_visitors, world=world.id)))
-        for world in ctx.core.query(active_worlds)
-    ]
-    return render_admin_page(
-        ctx, "servers", {"worlds": rows}, success=SUCCESS_MESSAGES, **overrides
-    )
+    worlds, pagination = paginate(ctx, worlds_by_age)
+    context = {
+        "worlds": [(world, ctx.core.query(count_online, world=world.id)) for world in worlds],
+        "hosts_worlds": ctx.core.query(has_hosted_worlds),
+        "pagination": pagination,
+    }
+    return render_admin_page(ctx, "servers", context, success=SUCCESS_MESSAGES, **overrides)
 
 
 def render_create_world(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
@@ -136,7 +138,7 @@ def render_world(
         ],
         "agent": ctx.core.query(agent_of_world, world=world.id),
         "queued": ctx.core.query(queued_commands, world=world.id),
-        "online": ctx.core.query(online_visitors, world=world.id),
+        "online": ctx.core.query(count_online, world=world.id),
         "origin": ctx.public_url,
         "address": world_path(world),
         "fresh": fresh,
@@ -192,7 +194,7 @@ def requested_world(ctx: RequestContext) -> World:
 
 
 async def worlds_page(ctx: RequestContext) -> web.StreamResponse:
-    """Render the worlds with their numbers of online players."""
+    """Render a page of the worlds, oldest first, with their numbers of online players."""
     return render_worlds(ctx)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from coalserver.core.hosting import Hosting
 from coalserver.core.queries.hosting import get_run
-from coalserver.core.queries.worlds import online_visitors
+from coalserver.core.queries.worlds import count_online, online_visitors
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, SAVABLE, UP, WITH_PROCESS
 from coalserver.domain.minecraft.world import STOPPING, TICKS_PER_DAY, World, WorldStatus
@@ -31,6 +31,8 @@ CLEAR, RAIN, THUNDER = N_("Clear sky"), N_("Rain"), N_("Thunderstorm")
 #: Ticks per hour of the game. Its day begins at 6:00.
 TICKS_PER_HOUR = TICKS_PER_DAY // 24
 FIRST_HOUR = 6
+#: Online players that the page of a world lists.
+MAX_ONLINE = 200
 #: Number of avatar colours.
 AVATAR_HUES = 12
 
@@ -59,10 +61,12 @@ def avatar_hue(name: str) -> int:
     return checksum % AVATAR_HUES
 
 
-def world_summary(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:
+def world_summary(
+    ctx: RequestContext, world: World, account: Account | None, max_players: int = MAX_ONLINE
+) -> dict[str, Any]:
     """Return `world_fields` with the weather in the language of the request."""
     translate = request_language(ctx.request).gettext
-    fields = world_fields(ctx, world, account)
+    fields = world_fields(ctx, world, account, max_players)
     weather = fields["weather"]
     return {**fields, "weather": translate(weather) if weather else None}
 
@@ -78,8 +82,13 @@ def world_state_text(ctx: RequestContext, world: World, *, public: bool = False)
     return language.gettext(STATUS_LABELS[world.status]) if text is None else text
 
 
-def world_fields(ctx: RequestContext, world: World, account: Account | None) -> dict[str, Any]:
-    """Return the fields of a world for templates and scripts. Its address is for members only."""
+def world_fields(
+    ctx: RequestContext, world: World, account: Account | None, max_players: int
+) -> dict[str, Any]:
+    """Return the fields of a world for templates and scripts. Its address is for members only.
+
+    `there` has the online players who came last, at most `max_players`, and `online` the number of all.
+    """
     fields: dict[str, Any] = {
         "name": world.name,
         "path": world_path(world),
@@ -93,7 +102,8 @@ def world_fields(ctx: RequestContext, world: World, account: Account | None) -> 
         "weather": weather_label(world),
         "version": world.version,
         "pinged": world.last_ping,
-        "there": online_players(ctx, world, account),
+        "online": ctx.core.query(count_online, world=world.id),
+        "there": online_players(ctx, world, account, max_players),
     }
     if account is not None:
         fields["may"] = allowed_actions(ctx, world, account)
@@ -134,9 +144,9 @@ def allowed_actions(ctx: RequestContext, world: World, account: Account) -> dict
 
 
 def online_players(
-    ctx: RequestContext, world: World, account: Account | None
+    ctx: RequestContext, world: World, account: Account | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Return the online players with their login times, the latest first."""
+    """Return the online players who came last with their login times, the latest first."""
     own_names = account.usernames if account else ()
     return [
         {
@@ -144,7 +154,7 @@ def online_players(
             "since": visitor.last_login,
             "you": visitor.name in own_names,
         }
-        for visitor in ctx.core.query(online_visitors, world=world.id)
+        for visitor in ctx.core.query(online_visitors, world=world.id, limit=limit)
     ]
 
 

@@ -238,6 +238,8 @@ def check_other_queries(groups: RandomGroups) -> None:
     for limit in (0, 3, 100):
         assert all_open_lobbies(state, limit=limit) == (lobbies[:limit], len(lobbies))
         assert all_running_rooms(state, limit=limit) == (rooms[:limit], len(rooms))
+    assert all_open_lobbies(state, limit=3, offset=2) == (lobbies[2:5], len(lobbies))
+    assert all_running_rooms(state, limit=3, offset=2) == (rooms[2:5], len(rooms))
     for player in range(1000, 1030):
         for active in FLAGS:
             mine = [

@@ -4,6 +4,7 @@ import pytest
 
 from coalserver.core.queries.admin import active_bans
 from coalserver.core.steps import complete
+from coalserver.site.admin.bans import DURATIONS, MAX_GAMES
 from tests.site.admins import done, make_admin, submit, words
 
 
@@ -64,3 +65,16 @@ async def test_link_of_a_member_fills_in_the_ban_form(test_app, browser):
     assert f'href="/admin/bans?game=noughts&amp;player={ann.id}#ban"' in page
     page = (await browser.get(f"/admin/bans?game=noughts&player={ann.id}")).raw.decode()
     assert f'name="player" type="text" value="{ann.id}"' in page
+
+
+async def test_form_lets_type_the_tag_where_there_are_many_games(test_app, browser):
+    page = (await browser.get("/admin/bans")).raw.decode()
+    assert '<select class="field" id="game"' in page and "<datalist" not in page
+    for number in range(MAX_GAMES):
+        await test_app.create_game(f"g{number}")
+    page = (await browser.get("/admin/bans")).raw.decode()
+    assert '<select class="field" id="game"' not in page
+    assert page.count('<option value="') - len(DURATIONS) == MAX_GAMES
+    last = f"g{MAX_GAMES - 1}"
+    answer = await browser.get(f"/admin/bans/confirm?game={last}&player=7&duration=day&reason=")
+    assert answer.status == 200 and last in words(answer)

@@ -68,3 +68,11 @@ async def test_token_reset_invalidates_old_tokens(test_app, browser):
     assert test_app.core.query(game_by_token, secret=first) is None
     assert test_app.core.query(game_by_token, secret=second).tag == "chess"
     assert (await submit(browser, "/admin/games/nothing/rotate")).status == 404
+
+
+async def test_games_come_in_pages(test_app, browser):
+    for number in range(52):
+        await test_app.create_game(f"g{number}")
+    first, second = await browser.get("/admin/games"), await browser.get("/admin/games?page=2")
+    assert "<code>g48</code>" in first.raw.decode() and "<code>g49</code>" not in first.raw.decode()
+    assert "<code>g51</code>" in second.raw.decode()

@@ -61,3 +61,49 @@ async def test_ending_game_and_kicking_player_stop_the_session(test_app, browser
     assert [action for action, *_ in done(test_app)] == ["room_closed", "player_put_out"]
     again = await submit(browser, "/admin/sessions/1/close")
     assert again.status == 400 and "This game has already ended." in words(again)
+
+
+async def test_rooms_and_games_come_in_pages(test_app, browser):
+    players = await test_app.sign_in_guests(*(f"P{number}" for number in range(50)))
+    for number, player in enumerate(players[:22]):
+        await player.create_room(name=f"Room {number}.")
+    for number in range(22, 50, 2):
+        await make_session("noughts", *players[number : number + 2])
+    first = await browser.get("/admin/rooms")
+    assert "Open rooms (22)" in words(first) and "Games in progress (14)" in words(first)
+    assert "Room 21." in words(first) and "Room 1." not in words(first)
+    assert 'rel="next" href="?page=2#open-rooms"' in first.raw.decode()
+    second = await browser.get("/admin/rooms?page=2")
+    assert "Room 1." in words(second) and "Room 2." not in words(second)
+    # The script refreshes what is shown.
+    assert 'id="open-rooms"' in second.raw.decode()
+    assert 'data-from="/admin/rooms?page=2"' in second.raw.decode()
+    assert "This page is empty" in words(await browser.get("/admin/rooms?page=2&playing=2"))
+
+
+async def test_page_of_a_room_has_all_its_members(test_app, browser):
+    await test_app.create_game("quiz", 1, 100)
+    host, *others = await test_app.sign_in_guests(*(f"P{number}." for number in range(60)))
+    room = await host.create_room("quiz", name="Friday")
+    for player in others:
+        await player.join(room)
+    answer = await browser.get("/admin/rooms")
+    assert "P7." in words(answer) and "P8." not in words(answer)
+    assert "and 52 more" in words(answer)
+    assert 'href="/admin/rooms?room=1"' in answer.raw.decode()
+    first = await browser.get("/admin/rooms?room=1")
+    assert "P49." in words(first) and "P50." not in words(first)
+    assert "Games in progress" not in words(first)
+    assert 'rel="next" href="?room=1&amp;page=2#open-rooms"' in first.raw.decode()
+    second = await browser.get("/admin/rooms?room=1&page=2")
+    assert "P59." in words(second) and "/admin/rooms/1/kick/" in second.raw.decode()
+
+
+@pytest.mark.parametrize(
+    "query", ["room=2", "room=x", "room=%D9%A3", f"room={'9' * 40}", "session=1"]
+)
+async def test_page_of_an_unknown_room_is_the_list(test_app, browser, query):
+    [ann] = await test_app.sign_in_guests("Ann")
+    await ann.create_room(name="Friday")
+    text = words(await browser.get(f"/admin/rooms?{query}"))
+    assert "Friday" in text and "Games in progress (0)" in text

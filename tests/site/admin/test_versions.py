@@ -380,3 +380,23 @@ def test_reasons_are_sentences_in_every_language():
     for language in languages().values():
         texts = {versions._reason(example, language) for example in examples}
         assert len(texts) == len(examples) and not any("{" in text for text in texts)
+
+
+async def test_versions_come_in_pages_with_their_search_and_some_of_their_worlds(test_app):
+    browser = await make_admin(test_app)
+    defined = [Version(0, f"paper-{number:02}", VersionKind.COMMAND, 0.0) for number in range(60)]
+    await test_app.core.execute(define_configured_versions, versions=defined)
+    for number in range(10):
+        world = await test_app.core.execute(create_world, name=f"World {number}.", hosted=True)
+        changes = {"version": "paper-07"}
+        await test_app.core.execute(set_properties, world_id=world.id, changes=changes)
+    answer = await browser.get(f"{PATH}?q=PAPER")
+    text = words(answer)
+    assert "paper-49" in text and "paper-50" not in text
+    assert "World 7." in text and "World 8." not in text and "and 2 more" in text
+    assert 'rel="next" href="?q=PAPER&amp;page=2#versions"' in answer.raw.decode()
+    assert 'name="q"' in answer.raw.decode()
+    second = words(await browser.get(f"{PATH}?q=PAPER&page=2"))
+    assert "paper-50" in second and "paper-59" in second and "paper-49" not in second
+    assert "This page is empty" in words(await browser.get(f"{PATH}?q=paper&page=3"))
+    assert "No results for zzz" in words(await browser.get(f"{PATH}?q=zzz"))

@@ -225,3 +225,15 @@ async def test_finding_of_a_newer_agent_is_shown_in_its_words(test_app, browser)
     await make_world(test_app)
     await ping_with(test_app, AgentFinding("new_code", "/x", "Do this & that."))
     assert "Do this &amp; that. (/x)" in (await browser.get("/admin/servers/1")).raw.decode()
+
+
+async def test_worlds_come_in_pages(test_app, browser):
+    for number in range(53):
+        await make_world(test_app, f"World {number}.")
+    first, second = await browser.get("/admin/servers"), await browser.get("/admin/servers?page=2")
+    assert "World 49." in words(first) and "World 50." not in words(first)
+    assert 'rel="next" href="?page=2"' in first.raw.decode()
+    assert "World 49." not in words(second) and "World 52." in words(second)
+    beyond = await browser.get("/admin/servers?page=9")
+    assert "This page is empty" in words(beyond)
+    assert 'rel="prev" href="?page=2"' in beyond.raw.decode()
