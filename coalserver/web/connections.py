@@ -28,6 +28,8 @@ from coalserver.web.base_path import BASE_PATH, with_base_path_removed
 from coalserver.web.repeats.connection import RepeatingConnection
 from coalserver.web.repeats.requests import REPEATS, Repeats
 from coalserver.web.responses import RawResponse
+from coalserver.web.streaming.direct_writes import NO_SOCKET, socket_of
+from coalserver.web.streaming.socket_reader import SocketReader
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +65,10 @@ class ConnectionServer(web.Server):
     unlimited: tuple[Network, ...] = ()
     #: Open connections by the address.
     held: Counter[str]
+    #: Reads the connections that do not leave that to their transports.
+    reader: SocketReader
+    #: Reads the first bytes of each connection, unless they come at once.
+    first_reader: SocketReader
     malformed_log: LimitedLog
     refused_log: LimitedLog
     #: None: every request is aiohttp's.
@@ -79,7 +85,8 @@ class ConnectionServer(web.Server):
 
     def find_refusal(self, network: str) -> str:
         """Return why a connection that was just accepted is refused, for the log; empty if it is not."""
-        if len(self.connections) > self.max_connections:
+        # `connections` is a list that is made anew.
+        if len(self._connections) > self.max_connections:
             return f"{self.max_connections} are open, as many as the limit of open files allows"
         if network and self.held[network] > (self.max_connections + 1) // 2:
             return f"{network} holds half of the {self.max_connections} possible ones"
@@ -113,6 +120,7 @@ class ConnectionRunner(web.AppRunner):
         server.max_connections = self._max_connections
         server.unlimited = self._unlimited
         server.held = Counter()
+        server.reader, server.first_reader = SocketReader(), SocketReader(once=True)
         base_path = self.app.get(BASE_PATH, "")
         if base_path and server.request_factory is not None:
             server.request_factory = with_base_path_removed(server.request_factory, base_path)
@@ -130,7 +138,7 @@ class Connection(RepeatingConnection):
     `release_when_idle`.
     """
 
-    __slots__ = ("_network", "_released", "_release_wanted")
+    __slots__ = ("_network", "_released", "_release_wanted", "_socket")
 
     #: False where this aiohttp lacks a member that it needs: nothing is released then.
     can_release = not missing_members(RELEASED_CONNECTIONS)
@@ -139,6 +147,8 @@ class Connection(RepeatingConnection):
         super().__init__(*args, **kwargs)
         self._network = ""
         self._released = self._release_wanted = False
+        #: While a socket reader reads this connection, and its transport has nothing to write.
+        self._socket = NO_SOCKET
 
     @property
     def released(self) -> bool:
@@ -235,7 +245,11 @@ class Connection(RepeatingConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         server = self._manager
-        if not isinstance(server, ConnectionServer) or not server.max_connections:
+        if not isinstance(server, ConnectionServer):
+            return
+        # The transport begins to read when this returns.
+        self._loop.call_soon(self._await_first_bytes, server)
+        if not server.max_connections:
             return
         peer = self.peername
         address = unmapped(peer[0]) if isinstance(peer, tuple) else ""
@@ -250,6 +264,21 @@ class Connection(RepeatingConnection):
             self.force_close()
             server.refused_log.log("", "New connections are refused: %s.", refusal)
 
+    def _await_first_bytes(self, server: ConnectionServer) -> None:
+        """Have the first request read in its turn: hundreds can come in one moment, and each takes 0.1 ms."""
+        if self.transport is not None and not self._request_count:
+            number = socket_of(self.transport)
+            if server.first_reader.add(self, number):
+                self._socket = number
+
+    def hand_back(self) -> None:
+        """Let the transport read and write again, which handles all but whole polls and answers that fit."""
+        number, server = self._socket, self._manager
+        if number != NO_SOCKET and isinstance(server, ConnectionServer):
+            self._socket = NO_SOCKET
+            server.reader.remove(self, number)
+            server.first_reader.remove(self, number)
+
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Resume reading where it was paused.
 
@@ -259,6 +288,7 @@ class Connection(RepeatingConnection):
             super().resume_reading(resume_parser)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self.hand_back()
         server = self._manager
         if self._network and isinstance(server, ConnectionServer):
             server.release(self._network)

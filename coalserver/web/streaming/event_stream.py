@@ -424,6 +424,7 @@ class SseConnection(HeldConnection):
         """Keep a request that comes behind the stream: responses have the order of requests."""
         self._received += data
         if len(self._received) > MAX_BUFFERED_BYTES and self.transport is not None:
+            self.hand_back()
             self.transport.pause_reading()
 
     def stream_ended(self, code: int) -> None:
@@ -487,6 +488,8 @@ class FeedConnection(WebSocketConnection):
     """The WebSocket of an event stream: it sends pings, and ignores its client's messages."""
 
     __slots__ = ("stream", "_app", "_heard_at", "_pinged", "_timer")
+
+    talks = False
 
     def __init__(self, app: AppContext) -> None:
         super().__init__(MAX_MESSAGE_BYTES)

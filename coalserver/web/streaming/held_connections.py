@@ -25,6 +25,7 @@ from coalserver.web.connections import Connection, ConnectionServer
 from coalserver.web.repeats.connection import RepeatingConnection
 from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.direct_writes import NO_SOCKET, socket_of
+from coalserver.web.streaming.socket_reader import SocketReader
 
 #: Bytes that are kept of what a client sends behind the request of a stream, before reading from it pauses.
 MAX_BUFFERED_BYTES = 16 * 1024
@@ -46,6 +47,8 @@ class HeldConnection(asyncio.Protocol):
 
     #: A held connection has no task.
     _task_handler = None
+    #: Whether its client sends much. Reading it past the transport takes 0.3 µs more for each message.
+    talks = False
 
     def __init__(self) -> None:
         #: None once the connection is lost or given back.
@@ -83,10 +86,12 @@ class HeldConnection(asyncio.Protocol):
         else:
             self._behind, self._gone = connection, asyncio.get_running_loop().create_future()
         transport.set_protocol(self)
-        transport.resume_reading()
         # So that it calls `pause_writing` as soon as a client does not read.
         transport.set_write_buffer_limits(0)
         self.number = socket_of(transport)
+        reader = self._reader
+        if reader is None or not reader.add(self, self.number):
+            transport.resume_reading()
         if freed:
             # Without its transport, aiohttp's connection frees itself and closes nothing.
             connection.transport = None
@@ -97,6 +102,16 @@ class HeldConnection(asyncio.Protocol):
         if self._gone is not None and not freed:
             await self._gone
         return AlreadySent(keep_alive=self._behind is not None)
+
+    @property
+    def _reader(self) -> SocketReader | None:
+        """What reads the socket in place of the transport. aiohttp's server has none."""
+        return None if self.talks else getattr(self._server, "reader", None)
+
+    def hand_back(self) -> None:
+        """Let the transport read again."""
+        if self._reader is not None:
+            self._reader.remove(self, self.number)
 
     def held(self) -> None:
         """Begin; the transport is this connection's now."""
@@ -156,6 +171,7 @@ class HeldConnection(asyncio.Protocol):
 
     def _leave(self) -> None:
         """Let go of the transport, and leave the server."""
+        self.hand_back()
         self.transport, self.number = None, NO_SOCKET
         server, self._server = self._server, None
         if server is not None:

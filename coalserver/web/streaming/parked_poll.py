@@ -19,9 +19,8 @@ from coalserver.core.ports import Topic
 from coalserver.domain.errors import DomainError
 from coalserver.web.aiohttp_internals import PARKED_POLLS, RELEASED_CONNECTIONS, usable
 from coalserver.web.connections import Connection, ConnectionRunner, ConnectionServer
-from coalserver.web.streaming.direct_writes import NO_SOCKET, write_directly
+from coalserver.web.streaming.direct_writes import NO_SOCKET, socket_of, write_directly
 from coalserver.web.streaming.poll_group import PollGroup, PollGroups, PollPlan
-from coalserver.web.streaming.poll_reader import PollReader
 from coalserver.web.streaming.timers import MIN_BUCKET_SECONDS, Handle
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class ParkingProtocol(Connection):
 
     __slots__ = (
         "_raw", "_plan", "_group", "_way", "_before", "_after", "_start", "_end", "_digits",
-        "_control", "_valid_until", "_wait", "_due", "_entry", "_seen", "_socket", "asks_again",
+        "_control", "_valid_until", "_wait", "_due", "_entry", "_seen", "asks_again",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,8 +68,6 @@ class ParkingProtocol(Connection):
         self._entry: Handle | None = None
         #: The player's last activity here, in whole seconds of the steady clock.
         self._seen = 0
-        #: While the poll reader reads this connection, and its transport has nothing to write.
-        self._socket = NO_SOCKET
         #: Whether the request in progress is a poll that was parked with valid credentials.
         self.asks_again = False
 
@@ -159,13 +156,6 @@ class ParkingProtocol(Connection):
         self._way = ODD
         self.hand_back()
         super()._keep_behind(data)
-
-    def hand_back(self) -> None:
-        """Let the transport read and write again, which handles all but whole polls and answers that fit."""
-        number, plan = self._socket, self._plan
-        if number != NO_SOCKET and plan is not None:
-            self._socket = NO_SOCKET
-            plan.app.per_process(PollReader).remove(number, self)
 
     # Enrolling.
 
@@ -286,8 +276,18 @@ class ParkingProtocol(Connection):
 
     def _release(self, attempts: int = 3) -> None:
         super()._release(attempts)
-        if self._released and self._plan and self._socket == NO_SOCKET and not self._behind:
-            self._socket = self._plan.app.per_process(PollReader).add(self)
+        transport, server = self.transport, self._manager
+        if (
+            self._released
+            and self._socket == NO_SOCKET
+            and not self._behind
+            and transport is not None
+            and not transport.get_write_buffer_size()
+            and isinstance(server, ConnectionServer)
+        ):
+            number = socket_of(transport)
+            if server.reader.add(self, number):
+                self._socket = number
 
     # What ends a wait.
 

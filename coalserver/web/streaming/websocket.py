@@ -80,6 +80,8 @@ class WebSocketConnection(HeldConnection):
         "code", "handler", "_max_message_bytes", "_parser", "_failed", "_closed_by_client", "_rest",
     )  # fmt: skip
 
+    talks = True
+
     def __init__(self, max_message_bytes: int) -> None:
         super().__init__()
         #: The close code, once the connection is to end. The first call of `end` sets it.
@@ -189,7 +191,7 @@ class WebSocketConnection(HeldConnection):
             handler, self.handler = self.handler, None
             if handler is not None:
                 handler.ended()
-            if not at_once:
+            if not at_once and self.transport is not None:
                 self.write(frame(close_payload(code, reason), CLOSE))
             self._await_client()
         if at_once and self.transport is not None:
@@ -249,6 +251,7 @@ class WebSocketConnection(HeldConnection):
         transport = self.transport
         if transport is not None:
             transport.close()
+            self.hand_back()
             if transport.get_write_buffer_size():
                 asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._give_up)
 

@@ -9,15 +9,22 @@ from functools import partial
 import pytest
 
 from coalserver.web.connections import ConnectionRunner
-from coalserver.web.streaming import direct_writes, poll_reader
+from coalserver.web.streaming import direct_writes, socket_reader
 from coalserver.web.streaming.direct_writes import NO_SOCKET
 from coalserver.web.streaming.event_stream import SseConnection
 from coalserver.web.streaming.held_connections import HeldConnection
-from coalserver.web.streaming.parked_poll import ParkingProtocol
-from coalserver.web.streaming.poll_reader import PollReader
+from coalserver.web.streaming.parked_poll import ParkingProtocol, ParkingRunner
+from coalserver.web.streaming.socket_reader import SocketReader
 from tests.web.streaming.parking_server import Connection, ParkingServer, run_parking_server
-from tests.web.streaming.test_held_connections import HEADERS, KINDS, open_feed, read_until
+from tests.web.streaming.test_held_connections import (
+    CLOSE_1000,
+    HEADERS,
+    KINDS,
+    open_feed,
+    read_until,
+)
 
+PING = b"\x89\x81\0\0\0\0y"
 HEALTH = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -43,7 +50,7 @@ async def server() -> AsyncIterator[ParkingServer]:
 
 
 async def park(server: ParkingServer, count: int = 1) -> list[Connection]:
-    """Return connections whose polls are parked and which the poll reader reads."""
+    """Return connections whose polls are parked and which the socket reader reads."""
     connections = [await server.connect() for _ in range(count)]
     for connection in connections:
         connection.send_poll(server.token, server.core.feed.head)
@@ -56,8 +63,8 @@ def protocols(server: ParkingServer) -> list[ParkingProtocol]:
     return [one for one in server.server.connections if isinstance(one, ParkingProtocol)]
 
 
-def reader_of(server: ParkingServer) -> PollReader:
-    return protocols(server)[0]._plan.app.per_process(PollReader)
+def reader_of(server: ParkingServer) -> SocketReader:
+    return server.server.reader
 
 
 async def hear(server: ParkingServer, connection: Connection, text: str) -> int:
@@ -87,7 +94,7 @@ async def test_request_behind_many_polls_does_not_wait_for_all_of_them(server, m
     await server.send_chat("hello")
     for connection in connections:
         await connection.read_response()
-    monkeypatch.setattr(poll_reader, "SOCKETS_AT_ONCE", 1)
+    monkeypatch.setattr(socket_reader, "SOCKETS_AT_ONCE", 1)
     for connection in connections:
         connection.send_poll(server.token, server.core.feed.head)
     other.writer.write(HEALTH)
@@ -122,7 +129,7 @@ async def test_bytes_behind_a_parked_poll_are_read_by_the_transport(server):
 async def test_request_that_fills_a_whole_read_is_handled_whole(server, monkeypatch):
     (connection,) = await park(server)
     cursor = await hear(server, connection, "hello")
-    monkeypatch.setattr(poll_reader, "MAX_BYTES", 50)
+    monkeypatch.setattr(socket_reader, "MAX_BYTES", 50)
     for number in range(2):
         connection.send_poll(server.token, cursor)
         await server.until(server.core.feed.waiter_count)
@@ -145,8 +152,126 @@ async def test_client_that_disconnects_is_released(server, end):
     await park(server)
 
 
+async def most_in_one_turn(server: ParkingServer, count: Callable[[], int], final: int) -> int:
+    """Return by how much a number changes in one iteration of the loop at most, until it is `final`."""
+    most, last = 0, count()
+    async with asyncio.timeout(5):
+        while last != final:
+            await asyncio.sleep(0)
+            most, last = max(most, abs(count() - last)), count()
+    return most
+
+
+@pytest.mark.parametrize("end", ["close", "abort"])
+@pytest.mark.parametrize("kind", ["poll", *HEADERS])
+async def test_clients_that_disconnect_in_one_moment_are_released_a_number_at_a_time(
+    server: ParkingServer, kind: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "poll":
+        connections = await park(server, 20)
+    else:
+        connections = [await open_feed(server, kind) for _ in range(20)]
+    reader = reader_of(server)
+    await server.until(lambda: len(reader._connections) == len(server.server.connections) == 20)
+    monkeypatch.setattr(socket_reader, "SOCKETS_AT_ONCE", 2)
+    for connection in connections:
+        getattr(connection.writer.transport, end)()
+    assert await most_in_one_turn(server, lambda: len(server.server.connections), 0) <= 2
+    assert reader._epoll is None and not reader._connections
+    assert server.core.feed.waiter_count() == 0 and not server.core.presence._holders
+
+
+@pytest.mark.parametrize("runner", [ParkingRunner, ConnectionRunner])
+async def test_first_requests_of_many_connections_are_handled_a_number_at_a_time(
+    runner: type[ConnectionRunner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with run_parking_server(runner) as server:
+        connections = await connect_silently(server, 20)
+        monkeypatch.setattr(socket_reader, "REQUESTS_AT_ONCE", 2)
+        for connection in connections:
+            connection.writer.write(HEALTH)
+        assert await most_in_one_turn(server, lambda: request_count(server), 20) <= 2
+        for connection in connections:
+            assert (await connection.read_response())[0] == 200
+            # The following ones are read by the transport.
+            connection.writer.write(HEALTH)
+            assert (await connection.read_response())[0] == 200
+        assert server.server.first_reader._epoll is None
+
+
+async def connect_silently(server: ParkingServer, count: int = 1) -> list[Connection]:
+    """Return connections that have sent nothing, and on which the server waits for a first request."""
+    connections = [await server.connect() for _ in range(count)]
+    await server.until(lambda: len(server.server.first_reader._connections) == count)
+    return connections
+
+
+def request_count(server: ParkingServer) -> int:
+    return sum(one._request_count for one in server.server.connections)
+
+
+@pytest.mark.parametrize("size", [1, 30, len(HEALTH)])
+async def test_first_request_that_comes_in_parts_is_handled_whole(server, size):
+    (connection,) = await connect_silently(server)
+    for start in range(0, len(HEALTH), size):
+        connection.writer.write(HEALTH[start : start + size])
+        await asyncio.sleep(0.001)
+    assert (await connection.read_response())[0] == 200
+
+
+async def test_first_request_that_is_longer_than_one_read_is_handled_whole(server):
+    (connection,) = await connect_silently(server)
+    body = b"x" * 15_000
+    connection.writer.write(
+        b"POST /accounts/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    )
+    connection.writer.write(HEALTH)
+    assert (await connection.read_response())[0] == 400
+    assert (await connection.read_response())[0] == 200
+
+
+@pytest.mark.parametrize("by", ["close", "abort", "half", "server", "data and end"])
+async def test_connection_without_a_request_ends(server, by):
+    (connection,) = await connect_silently(server)
+    (protocol,) = protocols(server)
+    if by == "server":
+        protocol.force_close()
+    elif by == "half":
+        connection.writer.write_eof()
+    elif by == "data and end":
+        connection.writer.write(HEALTH[:20])
+        connection.writer.write_eof()
+    else:
+        getattr(connection.writer.transport, by)()
+    await server.until(lambda: not server.server.connections)
+    reader = server.server.first_reader
+    assert reader._epoll is None and not reader._connections and protocol._socket == NO_SOCKET
+
+
+async def test_last_message_of_a_client_that_disconnects_is_read(server: ParkingServer) -> None:
+    connection = await open_feed(server, "socket")
+    await server.until(lambda: reader_of(server)._connections)
+    connection.writer.write(CLOSE_1000)
+    connection.writer.write_eof()
+    # The answer to the close frame.
+    assert await connection.reader.read() == b"\x88\x02\x03\xe8"
+
+
+async def test_message_that_is_longer_than_one_read_is_read_whole(
+    server: ParkingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_reader, "MAX_BYTES", 10)
+    connection = await open_feed(server, "socket")
+    await server.until(lambda: reader_of(server)._connections)
+    connection.writer.write(b"\x81\xbc\0\0\0\0" + b"x" * 60 + PING)
+    assert await read_until(connection, b"y") == b"\x8a\x01y"
+    await server.send_chat("hello")
+    assert b"hello" in await read_until(connection, b"hello")
+
+
 async def test_connections_are_read_by_the_loop_where_there_is_no_epoll(server, monkeypatch):
-    monkeypatch.setattr(poll_reader, "AVAILABLE", False)
+    monkeypatch.setattr(socket_reader, "AVAILABLE", False)
     connection = await server.connect()
     connection.send_poll(server.token, server.core.feed.head)
     await server.until_parked()
@@ -283,6 +408,12 @@ async def test_server_that_parks_nothing_has_no_reader(
         partial(test_client_that_disconnects_is_released, end="close"),
         partial(test_client_that_disconnects_is_released, end="abort"),
         partial(test_client_that_disconnects_is_released, end="half"),
+        test_last_message_of_a_client_that_disconnects_is_read,
+        test_first_request_that_is_longer_than_one_read_is_handled_whole,
+        partial(test_connection_without_a_request_ends, by="close"),
+        partial(test_connection_without_a_request_ends, by="abort"),
+        partial(test_connection_without_a_request_ends, by="server"),
+        partial(test_connection_without_a_request_ends, by="data and end"),
         partial(test_client_that_stops_reading_for_a_while_misses_nothing, kind="socket"),
         partial(test_client_that_stops_reading_for_a_while_misses_nothing, kind="stream"),
     ],
