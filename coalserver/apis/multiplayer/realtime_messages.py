@@ -1,6 +1,7 @@
 """Messages of the realtime socket: parsing, and rendering for each client type."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -88,6 +89,7 @@ def connected_frame(**data: Any) -> bytes:
     return frame(orjson.dumps({"type": "connected", "data": data}))
 
 
+@lru_cache(maxsize=1024)
 def sent_frame(command: bytes, count: int) -> bytes:
     """Return the confirmation of a message, with the number of its receivers."""
     return frame(b'{"type":"sent","command":%b,"target_count":%d}' % (command, count))

@@ -93,7 +93,7 @@ class Member:
     __slots__ = (
         "player", "room", "client_type", "code", "socket", "send",
         "_relay", "_core", "_clock", "_cursor", "_last_sign_at", "_second_started_at", "_count",
-        "_send_buffer", "_rendered_sender", "_timer",
+        "_send_buffer", "_sender", "_rendered_sender", "_timer",
     )  # fmt: skip
 
     def __init__(
@@ -117,7 +117,9 @@ class Member:
         self._send_buffer = SendBuffer(socket, relay.turn)
         #: Send a frame; returns False if the client is too slow and the frame is dropped.
         self.send = self._send_buffer.send
-        self._rendered_sender = ("", False, b"")
+        #: The player and whether they are the host, as in `_rendered_sender`.
+        self._sender: tuple[Player | None, bool] = (None, False)
+        self._rendered_sender = b""
         self._cursor = core.feed.head
         self._timer = relay.timers.add(self, PING_SECONDS)
         core.presence.hold(self.player)
@@ -258,15 +260,12 @@ class Member:
 
     def _render_sender(self, room: Room) -> bytes:
         player = self._core.state.get(Player, self.player)
-        name = "" if player is None else player.name
         is_host = room.roster.host == self.player
-        if self._rendered_sender[:2] != (name, is_host):
-            self._rendered_sender = (
-                name,
-                is_host,
-                realtime_messages.render_sender(self.player, name, is_host),
-            )
-        return self._rendered_sender[2]
+        known, was_host = self._sender
+        if player is not known or is_host != was_host or not self._rendered_sender:
+            self._sender, name = (player, is_host), "" if player is None else player.name
+            self._rendered_sender = realtime_messages.render_sender(self.player, name, is_host)
+        return self._rendered_sender
 
     def _start_second(self, now: float) -> None:
         self._second_started_at, self._count = now, 0

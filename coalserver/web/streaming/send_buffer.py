@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from coalserver.web.streaming.direct_writes import write_directly
+from coalserver.web.streaming.direct_writes import NO_SOCKET, write_directly
 from coalserver.web.streaming.timers import Timers
 from coalserver.web.streaming.websocket import MessageHandler, WebSocketConnection
 
@@ -87,19 +87,21 @@ class SendBuffer:
 
     def flush(self) -> None:
         """Write all queued frames; what the socket does not take is left to the transport."""
-        frames, connection = self._frames, self._socket
+        frames = self._frames
         if not frames:
             return
         raw = frames[0] if len(frames) == 1 else b"".join(frames)
         frames.clear()
-        self._size, transport = 0, connection.transport
+        self._size, number = 0, self._socket.direct
+        written = 0 if number == NO_SOCKET else write_directly(number, raw)
+        if written != len(raw):
+            self._write(raw[written:])
+
+    def _write(self, raw: bytes) -> None:
+        """Leave bytes to the transport, and watch how long they are unread."""
+        transport = self._socket.transport
         if transport is None or transport.is_closing():
             return
-        if not transport.get_write_buffer_size():
-            written = write_directly(connection.number, raw)
-            if written == len(raw):
-                return
-            raw = raw[written:]
         transport.write(raw)
         unread = transport.get_write_buffer_size()
         self._full = unread > HIGH_WATER_MARK

@@ -26,6 +26,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.aiohttp_internals import WEBSOCKETS, usable
+from coalserver.web.streaming.direct_writes import NO_SOCKET
 from coalserver.web.streaming.held_connections import HeldConnection
 
 log = logging.getLogger(__name__)
@@ -77,13 +78,16 @@ class WebSocketConnection(HeldConnection):
     """
 
     __slots__ = (
-        "code", "handler", "_max_message_bytes", "_parser", "_failed", "_closed_by_client", "_rest",
+        "direct", "code", "handler", "_max_message_bytes", "_parser", "_failed", "_closed_by_client",
+        "_rest",
     )  # fmt: skip
 
     talks = True
 
     def __init__(self, max_message_bytes: int) -> None:
         super().__init__()
+        #: The socket, if it may be written to past the transport.
+        self.direct = NO_SOCKET
         #: The close code, once the connection is to end. The first call of `end` sets it.
         self.code = 0
         #: Told of messages, and of the end; None: messages are ignored.
@@ -126,8 +130,7 @@ class WebSocketConnection(HeldConnection):
 
     def lost(self) -> None:
         """Note that the client has disconnected."""
-        self._parser = None
-        self._rest = b""
+        self._parser, self._rest, self.direct = None, b"", NO_SOCKET
         self.end(WSCloseCode.ABNORMAL_CLOSURE)
 
     def data_received(self, data: bytes) -> None:
@@ -168,6 +171,18 @@ class WebSocketConnection(HeldConnection):
         if not self._rest and self.transport is not None:
             self.transport.resume_reading()
 
+    def held(self) -> None:
+        if not self.unread:
+            self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """Leave all writes to the transport, which has bytes left."""
+        self.direct = NO_SOCKET
+
+    def resume_writing(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.direct = self.number
+
     def write(self, frames: bytes) -> None:
         """Write frames to the transport's buffer, which may grow; see `unread`."""
         transport = self.transport
@@ -195,6 +210,7 @@ class WebSocketConnection(HeldConnection):
                 self.write(frame(close_payload(code, reason), CLOSE))
             self._await_client()
         if at_once and self.transport is not None:
+            self.direct = NO_SOCKET
             self.transport.abort()
 
     def fail(self, code: int, reason: str) -> None:
@@ -248,7 +264,7 @@ class WebSocketConnection(HeldConnection):
 
     def drop(self) -> None:
         """Close the transport without a close frame, within CLOSING_SECONDS if the client does not read the rest."""
-        transport = self.transport
+        transport, self.direct = self.transport, NO_SOCKET
         if transport is not None:
             transport.close()
             self.hand_back()
@@ -262,7 +278,7 @@ class WebSocketConnection(HeldConnection):
 
     def _give_up(self) -> None:
         """Close the transport, without waiting for what the client has not read."""
-        transport = self.transport
+        transport, self.direct = self.transport, NO_SOCKET
         if transport is not None:
             (transport.abort if transport.get_write_buffer_size() else transport.close)()
 

@@ -8,6 +8,8 @@ import pytest
 
 from coalserver.apis.multiplayer.relay import Relay
 from coalserver.web.streaming import direct_writes
+from coalserver.web.streaming.direct_writes import NO_SOCKET
+from coalserver.web.streaming.send_buffer import SendBuffer
 from tests.apis.multiplayer.clients import make_sample_game
 from tests.apis.multiplayer.scene import success
 from tests.apis.multiplayer.socket_client import connect_socket, connect_sockets, make_three_members
@@ -174,6 +176,50 @@ async def test_frames_that_a_socket_does_not_take_arrive_in_order(scene, monkeyp
         await host.send(f"c{number}", data=number)
     messages = [await guest.receive_message() for _ in range(5)]
     assert [message["data"] for message in messages] == [*range(5)]
+
+
+def note_writes(monkeypatch):
+    """Return lists that grow with the sockets written to directly, and with what transports are given."""
+    direct, left = [], []
+    write_rest = SendBuffer._write
+
+    def write(number, raw):
+        direct.append(number)
+        return os.write(number, raw)
+
+    def note_rest(self, raw):
+        left.append(raw)
+        write_rest(self, raw)
+
+    monkeypatch.setattr(direct_writes, "write", write)
+    monkeypatch.setattr(SendBuffer, "_write", note_rest)
+    return direct, left
+
+
+async def test_message_is_written_once_to_each_member(scene, monkeypatch):
+    host, *others = await connect_sockets(*await make_three_members(scene))
+    direct, left = note_writes(monkeypatch)
+    await host.send(data=1)
+    for wire in others:
+        await wire.receive_message()
+    assert await host.receive_sent_count() == 2
+    assert len(direct) == len({*direct}) == 3 and not left
+
+
+async def test_frames_follow_what_a_transport_has_left_to_write(scene, monkeypatch):
+    host, guest, _ = await connect_sockets(*await make_three_members(scene))
+    member = scene.test_app.app_context.per_process(Relay).find_member(scene.guest.id)
+    number = member.socket.direct
+    assert number != NO_SOCKET
+    direct, left = note_writes(monkeypatch)
+    member.socket.pause_writing()
+    await host.send(data=1)
+    assert (await guest.receive_message())["data"] == 1
+    assert number not in direct and len(left) == 1
+    member.socket.resume_writing()
+    await host.send(data=2)
+    assert (await guest.receive_message())["data"] == 2
+    assert number in direct and len(left) == 1
 
 
 async def test_relayed_messages_are_in_no_feed(scene):
