@@ -22,6 +22,8 @@ MAX_ROOMS = 20
 PLAYABLE_GAMES = ("noughts",)
 #: Parameters of the address with the pages of worlds, and of games that are played in their own apps.
 WORLDS_PAGE, GAMES_PAGE = PAGE, "games"
+#: Cards of worlds and of such games on a page: they are taller than the rows of other lists.
+WORLDS_PER_PAGE, GAMES_PER_PAGE = 24, 12
 #: Online players that the card of a world shows.
 MAX_PLAYERS = 8
 
@@ -38,6 +40,7 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
         worlds_by_age,
         filters=page_filter(ctx, GAMES_PAGE),
         fragment="worlds",
+        page_size=WORLDS_PER_PAGE,
         public_only=account is None,
     )
     app_games, game_pages = paginate(
@@ -46,6 +49,7 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
         name=GAMES_PAGE,
         filters=page_filter(ctx, WORLDS_PAGE),
         fragment="app-games",
+        page_size=GAMES_PER_PAGE,
         tags=PLAYABLE_GAMES,
     )
     cards, total = [], 0

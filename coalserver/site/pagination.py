@@ -1,6 +1,8 @@
 """Pagination: numbered pages of lists in memory, and pages after a position for histories on disk."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
@@ -61,6 +63,27 @@ async def paginate_in_steps(
     """Do what `paginate` does for a query in steps. Links keep the non-empty filters."""
     rows, total = await ctx.core.query_in_steps(query, **_page_params(ctx), **kwargs)
     return rows, _numbered_pages(ctx, total, filters)
+
+
+def paginate_rows(
+    ctx: RequestContext,
+    rows: Sequence[T],
+    filters: Mapping[str, str] = MappingProxyType({}),
+    fragment: str = "",
+) -> tuple[Sequence[T], Pagination]:
+    """Return the rows of the page that the address names, and its links, as `paginate` does."""
+    params = _page_params(ctx)
+    start = params["offset"]
+    page = rows[start : start + params["limit"]]
+    return page, _numbered_pages(ctx, len(rows), filters, PAGE, fragment)
+
+
+async def paginate_in_thread(
+    ctx: RequestContext, read: Callable[..., tuple[Sequence[T], int]]
+) -> tuple[Sequence[T], Pagination]:
+    """Do what `paginate` does for a function that reads from a disk."""
+    rows, total = await asyncio.to_thread(partial(read, **_page_params(ctx)))
+    return rows, _numbered_pages(ctx, total, {})
 
 
 def page_filter(ctx: RequestContext, name: str) -> dict[str, str]:

@@ -53,24 +53,24 @@ async def ann(test_app: TestApp) -> Browser:
 
 async def test_members_see_all_worlds_in_pages(test_app: TestApp, ann: Browser) -> None:
     await make_world(test_app)
-    add_worlds(test_app, 119)
+    add_worlds(test_app, 59)
     first, second = await ann.get("/"), await ann.get("/?page=2")
-    assert world_links(first) == ["mill", *(f"w{number}" for number in range(49))]
+    assert world_links(first) == ["mill", *(f"w{number}" for number in range(23))]
     assert page_links(first) == ["?page=2#worlds"]
     assert "Page 1 of 3" in words(first)
-    assert world_links(second) == [f"w{number}" for number in range(49, 99)]
+    assert world_links(second) == [f"w{number}" for number in range(23, 47)]
     assert page_links(second) == ["?page=1#worlds", "?page=3#worlds"]
     third = await ann.get("/?page=3")
-    assert world_links(third) == [f"w{number}" for number in range(99, 119)]
+    assert world_links(third) == [f"w{number}" for number in range(47, 59)]
     assert page_links(third) == ["?page=2#worlds"]
 
 
 async def test_guests_see_public_worlds_in_pages(test_app: TestApp) -> None:
     await make_world(test_app)
-    add_worlds(test_app, 118)
+    add_worlds(test_app, 58)
     guest = Browser(test_app)
-    assert world_links(await guest.get("/")) == [f"w{number}" for number in range(1, 101, 2)]
-    assert world_links(await guest.get("/?page=2")) == [f"w{n}" for n in range(101, 118, 2)]
+    assert world_links(await guest.get("/")) == [f"w{number}" for number in range(1, 49, 2)]
+    assert world_links(await guest.get("/?page=2")) == [f"w{n}" for n in range(49, 58, 2)]
     await test_app.core.execute(update_world, world_id=1001, public=False)
     assert "w1" not in world_links(await guest.get("/"))
 
@@ -98,12 +98,12 @@ async def test_games_of_apps_come_in_pages_and_those_with_a_board_on_each(
     test_app: TestApp, ann: Browser
 ) -> None:
     await make_world(test_app)
-    add_worlds(test_app, 60)
-    add_games(test_app, 70)
+    add_worlds(test_app, 30)
+    add_games(test_app, 17)
     first, second = await ann.get("/?page=2"), await ann.get("/?games=2")
-    assert game_tags(first) == ["noughts", *(f"g{number}" for number in range(50))]
+    assert game_tags(first) == ["noughts", *(f"g{number}" for number in range(12))]
     assert page_links(first) == ["?page=1#worlds", "?page=2&games=2#app-games"]
-    assert game_tags(second) == ["noughts", *(f"g{number}" for number in range(50, 70))]
+    assert game_tags(second) == ["noughts", *(f"g{number}" for number in range(12, 17))]
     assert page_links(second) == ["?games=2&page=2#worlds", "?games=1#app-games"]
 
 

@@ -33,14 +33,16 @@ def active_bans(
 ) -> Steps[tuple[list[Ban], int]]:
     """Return a page of the bans that have not expired, newest first, and their number.
 
-    A ban that ends meanwhile may be among them.
+    A ban that ends meanwhile may be among them. There is one step for some of the bans up to the end of the page.
     """
-    newest_first = list(state.all(Ban))[::-1]
+    newest_first, total = list(state.all(Ban))[::-1], count_active_bans(state, now=now)
     found: list[Ban] = []
     for start in range(0, len(newest_first), STEP_SIZE):
+        if len(found) >= offset + limit:
+            break
         yield STEP_WORK
         found += [ban for ban in newest_first[start : start + STEP_SIZE] if ban.is_active(now)]
-    return found[offset : offset + limit], len(found)
+    return found[offset : offset + limit], total
 
 
 def count_active_bans(state: State, *, now: float) -> int:
@@ -72,7 +74,9 @@ def search_accounts(
         found += [
             account
             for account in oldest_first[start : start + STEP_SIZE]
-            if any(wanted in name.casefold() for name in _names(account))
+            if wanted in account.email.casefold()
+            or (account.nickname and wanted in account.nickname.casefold())
+            or (account.usernames and any(wanted in name.casefold() for name in account.usernames))
         ]
     return found[offset : offset + limit], len(found)
 
@@ -83,7 +87,3 @@ def list_audit_entries(
     """Return a page of the audit log, newest entry first, and the number of all entries."""
     newest_first = reversed(cast(dict[int, AuditEntry], state.table(AuditEntry)).values())
     return list(islice(newest_first, offset, offset + limit)), state.count(AuditEntry)
-
-
-def _names(account: Account) -> tuple[str, ...]:
-    return (account.email, account.nickname, *account.usernames)

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from coalserver.core.queries.hosting import hosted_world, hosted_worlds
 from coalserver.core.queries.worlds import count_online
 from coalserver.core.state import Reader
+from coalserver.core.steps import Steps
 from coalserver.domain.minecraft.hosting.hosted_world import WITH_PROCESS, Figures, HostedWorld
 from coalserver.domain.minecraft.world import STARTING, World, WorldStatus
 
+#: The work of a step, see `Steps`.
+WORLD_WORK = 10
 #: States of worlds that are about to run.
 _STARTING = STARTING | {WorldStatus.QUEUED_RESTART}
 
@@ -51,7 +54,7 @@ def _count_name(status: WorldStatus) -> str:
 
 def world_metrics(
     reader: Reader, *, figures: Callable[[int], Figures], key: Callable[[int], str]
-) -> list[WorldMetrics]:
+) -> Steps[list[WorldMetrics]]:
     """Return the metrics of all active hosted worlds, oldest first.
 
     `figures` returns what is measured of a world. `key` returns a world's key, which is added to a name that several
@@ -60,13 +63,16 @@ def world_metrics(
     worlds = hosted_worlds(reader)
     names = [world.short_name or world.name for world in worlds]
     uses = Counter(names)
-    return [
-        WorldMetrics(
-            label=name if uses[name] == 1 else f"{name} {key(world.id)}",
-            up=world.status is WorldStatus.RUNNING,
-            players=count_online(reader, world=world.id),
-            figures=figures(world.id),
-            crashes=hosted_world(reader, world).crash_count,
+    found = []
+    for world, name in zip(worlds, names, strict=True):
+        yield WORLD_WORK
+        found.append(
+            WorldMetrics(
+                label=name if uses[name] == 1 else f"{name} {key(world.id)}",
+                up=world.status is WorldStatus.RUNNING,
+                players=count_online(reader, world=world.id),
+                figures=figures(world.id),
+                crashes=hosted_world(reader, world).crash_count,
+            )
         )
-        for world, name in zip(worlds, names, strict=True)
-    ]
+    return found

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +20,7 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.site.access import require_admin
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
+from coalserver.site.pagination import paginate_in_thread
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.clock import request_clock
 from coalserver.web.pages.cookies import redirect
@@ -68,17 +70,26 @@ class BackupService:
     #: Names of backups that are being written.
     pending_names: set[str] = field(default_factory=set)
 
-    def list_backups(self) -> list[tuple[str, int, float]]:
-        """Return name, bytes and modification time of each backup, the newest first."""
+    def backup_names(self) -> list[str]:
+        """Return the names of all backups, the newest first."""
         if not self.backup_directory.is_dir():
             return []
-        files = [
-            (path, path.stat())
-            for path in self.backup_directory.iterdir()
-            if BACKUP_NAME.fullmatch(path.name)
-        ]
-        rows = [(path.name, stat.st_size, stat.st_mtime) for path, stat in files]
-        return sorted(rows, key=lambda row: row[0].partition("-")[2], reverse=True)
+        names = filter(BACKUP_NAME.fullmatch, os.listdir(self.backup_directory))
+        return sorted(names, key=lambda name: name.partition("-")[2], reverse=True)
+
+    def list_backups(
+        self, *, limit: int | None = None, offset: int = 0
+    ) -> tuple[list[tuple[str, int, float]], int]:
+        """Return name, bytes and modification time of a page of the backups, newest first, and their number."""
+        names = self.backup_names()
+        end = None if limit is None else offset + limit
+        rows = []
+        for name in names[offset:end]:
+            # One that was deleted meanwhile is left out.
+            with suppress(FileNotFoundError):
+                stat = (self.backup_directory / name).stat()
+                rows.append((name, stat.st_size, stat.st_mtime))
+        return rows, len(names)
 
     def get_backup(self, name: str) -> Path:
         """Return the path of a backup. Raises STORAGE_ITEM_NOT_FOUND."""
@@ -90,19 +101,19 @@ class BackupService:
     def unused_name(self, now: float, kind: str = CREATED) -> str:
         """Return a name for a new backup, with a number if another one was made in the same second."""
         stem = datetime.fromtimestamp(now, UTC).strftime(f"{kind}-%Y%m%dT%H%M%SZ")
-        taken = {name for name, _, _ in self.list_backups()} | self.pending_names
+        taken = {*self.backup_names()} | self.pending_names
         names = (f"{stem}{suffix}.tar" for suffix in ("", *(f"-{n}" for n in range(1, 1000))))
         return next(name for name in names if name not in taken)
 
 
-def render_backups(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
+async def render_backups(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     """Return the page of backups, with the error of the last restore if the restart led here."""
     service = ctx.app.service(BackupService)
     language = request_language(ctx.request)
+    backups, pagination = await paginate_in_thread(ctx, service.list_backups)
     context = {
-        "backups": [
-            (name, format_size(size, language), at) for name, size, at in service.list_backups()
-        ],
+        "backups": [(name, format_size(size, language), at) for name, size, at in backups],
+        "pagination": pagination,
         "max_size": format_size(service.max_upload_bytes, language),
         "folder": service.backup_directory,
         "data": service.data_directory,
@@ -124,7 +135,7 @@ def format_size(size: int, language: Language) -> str:
 
 async def backups_page(ctx: RequestContext) -> web.StreamResponse:
     """Render the backups, and how to restore one."""
-    return render_backups(ctx)
+    return await render_backups(ctx)
 
 
 async def create_backup(ctx: RequestContext) -> web.StreamResponse:
@@ -137,7 +148,7 @@ async def create_backup(ctx: RequestContext) -> web.StreamResponse:
         service.backup_directory.mkdir(mode=0o700, exist_ok=True)
         await service.create_backup(service.backup_directory / name)
     except OSError as error:
-        return _disk_error(ctx, error)
+        return await _disk_error(ctx, error)
     finally:
         service.pending_names.discard(name)
     await record_action(ctx, AuditAction.BACKUP_CREATED, name)
@@ -164,7 +175,7 @@ async def confirm_delete(ctx: RequestContext) -> web.StreamResponse:
     try:
         size = path.stat().st_size
     except OSError as error:
-        return _disk_error(ctx, error)
+        return await _disk_error(ctx, error)
     return confirm_page(
         ctx,
         title=N_("Delete backup"),
@@ -207,7 +218,7 @@ async def upload_backup(ctx: RequestContext) -> web.StreamResponse:
             name = service.unused_name(ctx.now, UPLOADED)
             file.rename(service.backup_directory / name)
     except OSError as error:
-        return _disk_error(ctx, error)
+        return await _disk_error(ctx, error)
     await record_action(ctx, AuditAction.BACKUP_UPLOADED, name)
     return redirect(f"/admin/backups/{name}/restore")
 
@@ -220,7 +231,7 @@ async def confirm_restore(ctx: RequestContext) -> web.StreamResponse:
         manifest = await asyncio.to_thread(service.read_manifest, path)
         size = path.stat().st_size
     except OSError as error:
-        return _disk_error(ctx, error)
+        return await _disk_error(ctx, error)
     size_text = format_size(size, request_language(ctx.request))
     return confirm_page(
         ctx,
@@ -267,7 +278,7 @@ async def restore_backup(ctx: RequestContext) -> web.StreamResponse:
             service.restore(path, admin.id, admin.display_name, lambda: require_admin(ctx))
         )
     except OSError as error:
-        return _disk_error(ctx, error)
+        return await _disk_error(ctx, error)
     return render_admin_page(ctx, "restoring", {"next_url": RESTORED_PATH}, active_page="backups")
 
 
@@ -278,9 +289,9 @@ async def record_action(ctx: RequestContext, action: AuditAction, subject: str) 
     )
 
 
-def _disk_error(ctx: RequestContext, error: OSError) -> web.StreamResponse:
+async def _disk_error(ctx: RequestContext, error: OSError) -> web.StreamResponse:
     log.warning("%s %s failed: %s", ctx.request.method, ctx.request.path, error)
-    return render_backups(ctx, status=503, errors={"backups": str(error)})
+    return await render_backups(ctx, status=503, errors={"backups": str(error)})
 
 
 def _format_created(ctx: RequestContext, created: str) -> str:

@@ -19,7 +19,7 @@ from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Seat
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.pagination import PAGE, page_filter, paginate
+from coalserver.site.pagination import PAGE, page_filter, paginate, paginate_rows
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import read_csrf_form
@@ -189,12 +189,8 @@ def _shown_rooms(
         return {"rows": shown, "pages": pages, "total": pages.total}
     if not isinstance(single, forms.kind):
         return None
-    seats, pages = paginate(
-        ctx,
-        lambda _, limit, offset: (single.roster.seats[offset : offset + limit], len(single.roster)),
-        filters={forms.path_name: str(single.id)},
-        fragment=section,
-    )
+    filters = {forms.path_name: str(single.id)}
+    seats, pages = paginate_rows(ctx, single.roster.seats, filters, section)
     total = ctx.core.query(query, limit=0)[1]
     return {"rows": [(single, _member_rows(ctx, single, seats))], "pages": pages, "total": total}
 

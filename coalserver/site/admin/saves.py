@@ -21,6 +21,7 @@ from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.site.access import require_admin, world_path
 from coalserver.site.admin.backups import format_size
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
+from coalserver.site.pagination import paginate_rows
 from coalserver.site.worlds.hosted import requested_run, trouble_sentence
 from coalserver.web.context import RequestContext
 from coalserver.web.downloads import attachment
@@ -88,12 +89,15 @@ async def render_saves(ctx: RequestContext, **overrides: Any) -> web.StreamRespo
     language = request_language(ctx.request)
     settings = ctx.core.query(get_settings)
     hosted, trouble = run.hosted, run.hosted.trouble
+    page, pagination = paginate_rows(ctx, saves, fragment="saves")
     is_busy = hosted.is_busy or run.status is WorldStatus.SAVING
     context = {
         "world": run.world,
         "address": world_path(run.world),
         "path": saves_path(run.world),
-        "saves": [(save, format_size(save.size, language)) for save in saves],
+        "saves": [(save, format_size(save.size, language)) for save in page],
+        "save_count": len(saves),
+        "pagination": pagination,
         "total_size": format_size(sum(save.size for save in saves), language),
         "kind_labels": KIND_LABELS,
         "enabled": hosting.enabled,

@@ -295,7 +295,8 @@ def test_active_bans_come_newest_first_in_steps():
         for id in range(1, 501)
     ]
     state = State(bans)
-    assert len(list(active_bans(state, now=1.0, limit=2))) == 500 // STEP_SIZE
+    assert len(list(active_bans(state, now=1.0, limit=2))) == 1
+    assert len(list(active_bans(state, now=1.0, limit=50, offset=450))) == 500 // STEP_SIZE
     found, total = complete(active_bans(state, now=9.0, limit=2, offset=1))
     assert ([ban.id for ban in found], total) == ([498, 496], 250)
 

@@ -27,7 +27,7 @@ PATH = f"{BACKUPS}/{BACKUP}/restore"
 
 
 def backup_names(test_app: TestApp) -> list[str]:
-    return [name for name, _, _ in test_app.build_backup_service().list_backups()]
+    return [name for name, _, _ in test_app.build_backup_service().list_backups()[0]]
 
 
 async def test_restore_page_says_what_is_replaced(test_app):
@@ -153,7 +153,7 @@ async def test_concurrent_backups_get_different_names(test_app):
     browser = await make_admin(test_app)
     token = await browser.csrf_token("/admin/games")
     await gather(*(browser.post("/admin/backups", csrf_token=token) for _ in range(4)))
-    assert len(test_app.build_backup_service().list_backups()) == 4
+    assert test_app.build_backup_service().list_backups()[1] == 4
 
 
 async def test_page_shows_the_restore_command(test_app):
@@ -172,3 +172,14 @@ async def test_page_shows_the_restore_command(test_app):
 )
 def test_size_is_written_in_the_language(size, tag, text):
     assert format_size(size, languages()[tag]) == text
+
+
+async def test_backups_come_in_pages(test_app):
+    browser = await make_admin(test_app)
+    for number in range(53):
+        make_backup(test_app, name=f"coalserver-20260101T0000{number:02}Z.tar")
+    first, second = await browser.get("/admin/backups"), await browser.get("/admin/backups?page=2")
+    assert "T000052Z" in words(first) and "T000002Z" not in words(first)
+    assert "T000002Z" in words(second) and "T000000Z" in words(second)
+    assert 'rel="next" href="?page=2"' in first.raw.decode()
+    assert "This page is empty" in words(await browser.get("/admin/backups?page=3"))

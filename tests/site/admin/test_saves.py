@@ -400,3 +400,17 @@ def test_reasons_of_refused_archives_are_translated():
     expected = "Dieses Archiv ist nicht sicher: “a/../b.txt” führt aus dem eigenen Ordner hinaus."
     assert archive_refusal(sentence, german) == expected
     assert archive_refusal("Something else.", german) == "Something else."
+
+
+async def test_saved_games_come_in_pages(test_app):
+    root = await make_admin(test_app)
+    path, id = await make_hosted(test_app)
+    for number in range(60):
+        save = replace(NIGHTLY, id=f"2022080{number % 7 + 1}T2300{number:02}Z-nightly")
+        test_app.world_hosting.add_save(id, replace(save, note=f"Note {number}."), b"")
+    first, second = await root.get(path), await root.get(f"{path}?page=2")
+    notes = [set(re.findall(r"Note \d+\.", words(page))) for page in (first, second)]
+    assert "62 saved games" in words(first) and "62 saved games" in words(second)
+    assert not notes[0] & notes[1] and len(notes[0] | notes[1]) == 60
+    assert 'rel="next" href="?page=2#saves"' in first.raw.decode()
+    assert "This page is empty" in words(await root.get(f"{path}?page=3"))
