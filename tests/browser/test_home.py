@@ -98,6 +98,23 @@ async def test_new_game_appears(visit, server, guest):
     await ann.expect_text("rooms-open", "1")
 
 
+async def test_page_is_fetched_once_for_a_new_game_of_another_page(visit, server):
+    ann = await visit("/?games=2")
+    await ann.page.clock.install()
+    await ann.page.reload()
+    await ann.expect_live()
+    requests = []
+    ann.page.on("request", lambda request: requests.append(request.url.removeprefix(server.url)))
+    server.run_command("game", "add", "chess")
+    async with ann.page.expect_response("**/?games=2"):
+        await ann.page.clock.fast_forward("01:01")
+    for _ in range(3):
+        async with ann.page.expect_response("**/games"):
+            await ann.page.clock.fast_forward("01:01")
+    assert requests.count("/?games=2") == 1
+    await expect(ann.page.get_by_role("article", name="Chess")).to_have_count(0)
+
+
 async def test_home_page_shows_own_turn_within_a_minute(visit, guest):
     ann, bob = await visit(name="Ann"), await guest("Bob")
     await ann.page.clock.install()

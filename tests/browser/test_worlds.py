@@ -99,6 +99,19 @@ async def test_world_cards_are_refreshed_every_minute(member, fake_agent):
     await expect(ann.part("worlds")).to_contain_text("Bob")
 
 
+async def test_refreshed_cards_are_those_of_the_page_that_is_shown(member, server):
+    ann = await member()
+    await ann.page.clock.install()
+    await ann.page.goto(f"{server.url}/?page=2")
+    await ann.expect_live()
+    await expect(ann.part("worlds")).to_contain_text("This page is empty")
+    async with ann.page.expect_response("**/?page=2"):
+        await ann.page.clock.fast_forward("01:01")
+    await expect(ann.part("worlds")).to_contain_text("This page is empty")
+    await ann.part("worlds").get_by_role("link", name="Previous").click()
+    await expect(ann.part("worlds")).to_contain_text("The Mill")
+
+
 async def test_times_are_in_the_zone_of_the_browser(member, fake_agent):
     noon = 1_700_000_000 // 86400 * 86400 + 43200
     await fake_agent.send_lines("<Bob> at noon", at=noon)

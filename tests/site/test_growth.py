@@ -1,4 +1,4 @@
-"""No page and no list does work that grows with the number of worlds, games, accounts, bans and other entities."""
+"""No page and no list of the COAL and rooms APIs does work that grows with the number of entities."""
 
 import sys
 from collections.abc import Iterator
@@ -17,9 +17,12 @@ from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Ban
-from tests.apis.app import TestApp
-from tests.apis.browser import Browser, make_signed_in_browser
+from coalserver.security.opaque_keys import SERVER, OpaqueKeys
+from tests.apis.app import ApiClient, TestApp
+from tests.apis.browser import Browser, make_account, make_signed_in_browser
+from tests.apis.coal.clients import make_user
 from tests.site.admins import make_admin
 from tests.site.sample_worlds import make_world
 
@@ -28,7 +31,7 @@ FEW, MORE = 260, 4
 FIRST_ID = 10_000
 #: What the calls for a page may grow by, for instance by a row of a page that was not full.
 TOLERANCE = 1.2
-PAGES = {
+PATHS = {
     "guest": ("/", "/?page=2", "/health", "/servers/mill", "/servers/mill/chats"),
     "member": (
         "/",
@@ -58,9 +61,22 @@ PAGES = {
         "/admin/games/g7/rotate",
         "/admin/rooms",
         "/admin/bans",
+        "/admin/rooms?page=2",
         "/admin/backups",
         "/admin/settings",
         "/admin/log",
+    ),
+    "player": (
+        "/games/noughts/rooms",
+        "/games/noughts/rooms?limit=50&offset=50",
+        "/games/noughts/sessions",
+    ),
+    "COAL user": (
+        "/api/v1/servers?size=50",
+        "/api/v1/users?size=50",
+        "{world}",
+        *(f"{{world}}/{name}?size=50" for name in ("chats", "deaths", "achievements", "loglines")),
+        *(f"{{world}}/{name}?size=50" for name in ("players", "sessions", "screenshots")),
     ),
 }
 
@@ -83,7 +99,8 @@ def calls_counted() -> Iterator[list[int]]:
 def fill(test_app: TestApp, start: int, end: int) -> None:
     """Add entities of all kinds with these numbers, as many as the difference."""
     state = test_app.core.state
-    [mill, account, game] = (next(iter(state.all(kind))) for kind in (World, Account, Game))
+    kinds = (World, Account, Game, Lobby)
+    [mill, account, game, lobby] = (next(iter(state.all(kind))) for kind in kinds)
     for number in range(start, end):
         id = FIRST_ID + number
         is_hosted, is_up = number % 2 == 0, number % 4 == 0
@@ -104,6 +121,7 @@ def fill(test_app: TestApp, start: int, end: int) -> None:
         mark = PresenceMark(1.0 + number, id, MarkKind.LOGGED_IN, 1.0, f"v{number}")
         visitor = Visitor(id, mill.id, f"v{number}", 1.0).with_mark(mark)
         state.set(Visitor, id, visitor)
+        state.set(Lobby, id, replace(lobby, id=id, code=f"{id:x}", name=f"Room {number}"))
         tag = f"g{number}"
         state.set(Game, id, replace(game, id=id, tag=tag, name=tag, api_token=tag))
         email = f"user{number}@example.org"
@@ -116,7 +134,21 @@ def fill(test_app: TestApp, start: int, end: int) -> None:
         state.set(Version, id, Version(id, f"v{number}", VersionKind.COMMAND, 1.0, command="x"))
 
 
-async def measure(browser: Browser, path: str) -> tuple[int, int]:
+async def make_client(test_app: TestApp, role: str) -> Browser | ApiClient:
+    """Return a browser, or a client with a token."""
+    match role:
+        case "guest":
+            return Browser(test_app)
+        case "member":
+            return await make_signed_in_browser(test_app)
+        case "admin":
+            return await make_admin(test_app)
+        case "player":
+            return await test_app.sign_in_guest()
+    return await make_user(test_app)
+
+
+async def measure(browser: Browser | ApiClient, path: str) -> tuple[int, int]:
     """Return the calls for a page, and its length."""
     await browser.get(path)
     with calls_counted() as count:
@@ -125,18 +157,21 @@ async def measure(browser: Browser, path: str) -> tuple[int, int]:
     return count[0], len(answer.raw)
 
 
-@pytest.mark.parametrize("role", PAGES)
+@pytest.mark.parametrize("role", PATHS)
 async def test_no_page_grows_with_the_number_of_entities(test_app: TestApp, role: str) -> None:
-    await make_world(test_app, public=True)
-    admin = await make_admin(test_app)
-    member = await make_signed_in_browser(test_app)
-    browser = {"guest": Browser(test_app), "member": member, "admin": admin}[role]
+    mill = await make_world(test_app, public=True)
+    key = test_app.app_context.service(OpaqueKeys).of(SERVER, mill.id)
+    host = await test_app.sign_in_guest("Host")
+    await host.create_room(name="Friday")
+    await make_account(test_app, "first@example.org")
+    client = await make_client(test_app, role)
+    paths = [path.replace("{world}", f"/api/v1/servers/{key}") for path in PATHS[role]]
     fill(test_app, 0, FEW)
-    few = {path: await measure(browser, path) for path in PAGES[role]}
+    few = {path: await measure(client, path) for path in paths}
     fill(test_app, FEW, FEW * MORE)
     grown = {}
     for path, before in few.items():
-        after = await measure(browser, path)
+        after = await measure(client, path)
         if any(now > TOLERANCE * earlier for now, earlier in zip(after, before, strict=True)):
             grown[path] = before, after
     assert not grown
