@@ -200,7 +200,8 @@ def build_application(app_context: AppContext) -> web.Application:
 
     async def close_feed(app: web.Application) -> None:
         # Requests that wait for events would delay the shutdown until they time out.
-        app_context.core.feed.close()
+        for _ in app_context.core.feed.close_in_steps():
+            await asyncio.sleep(0)
         app_context.per_process(SlowBodies).stopping = True
 
     async def close_services(app: web.Application) -> None:

@@ -191,7 +191,8 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
             await control.close()
     finally:
         await hosting.stop(leave=True)
-        core.feed.close()
+        for _ in core.feed.close_in_steps():
+            await asyncio.sleep(0)
         await runner.cleanup()
         error = await supervisor.stop()
     log.info("Stopped.")

@@ -97,7 +97,7 @@ def test_removing_an_unknown_waiter_is_no_error():
 def test_waiter_count_is_zero_after_all_were_removed():
     feed, waiter = Feed(), CountingWaiter()
     feed.add_waiter([HERE, THERE], waiter)
-    assert feed.waiter_count() == 2
+    assert feed.waiter_count() == 1
     feed.unsubscribe([HERE, THERE], waiter)
     assert feed.waiter_count() == 0
 

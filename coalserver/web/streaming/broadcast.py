@@ -87,6 +87,15 @@ class BroadcastGroup:
         self._cached_at = (-1, -1)
         self._cached = (b"", -1)
 
+    @property
+    def client_count(self) -> int:
+        """The number of members."""
+        return len(self._section_of) + len(self._ahead)
+
+    def has(self, member: BroadcastMember) -> bool:
+        """Return whether a stream is a member."""
+        return member in self._section_of or member in self._ahead
+
     def frames_after(self, cursor: int) -> tuple[bytes, int]:
         """Return the frames after a cursor that is in memory, and the cursor up to which entries were read."""
         at = (cursor, self._feed.head)
@@ -130,7 +139,7 @@ class BroadcastGroup:
 
     def slow_down(self, member: BroadcastMember) -> None:
         """Note that the transport of a member has bytes to write. May be called while the group writes."""
-        if member in self._section_of or member in self._ahead:
+        if self.has(member):
             self._slow[member] = None
 
     def wake(self) -> None:

@@ -12,6 +12,7 @@ from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.streaming.broadcast import FrameEncoder
 from coalserver.web.streaming.event_stream import EventStream, StreamForm
+from coalserver.web.streaming.held_connections import closing_seconds
 from coalserver.web.streaming.subscriptions import Subscribe, Subscription
 from coalserver.web.streaming.websocket import CLOSING_SECONDS, close_reason
 
@@ -91,13 +92,14 @@ class _DuplexConnection:
 async def close_socket(
     ctx: RequestContext, socket: web.WebSocketResponse, code: int, reason: str = ""
 ) -> None:
-    """Close a WebSocket within CLOSING_SECONDS, whether its client reads or not."""
+    """Close a WebSocket within CLOSING_SECONDS, or STOPPING_SECONDS, whether its client reads or not."""
     transport = ctx.request.transport
+    seconds = closing_seconds(code, CLOSING_SECONDS)
     try:
-        async with asyncio.timeout(CLOSING_SECONDS):
+        async with asyncio.timeout(seconds):
             await socket.close(code=code, message=close_reason(reason))
             if transport is not None:
-                await _abort_unless_read(transport, CLOSING_SECONDS)
+                await _abort_unless_read(transport, seconds)
     except TimeoutError:
         # A client that reads nothing does not read the close frame either.
         if transport is not None:

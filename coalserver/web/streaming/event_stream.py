@@ -25,7 +25,11 @@ from coalserver.web.streaming.broadcast import (
     BroadcastGroups,
     FrameEncoder,
 )
-from coalserver.web.streaming.held_connections import MAX_BUFFERED_BYTES, HeldConnection
+from coalserver.web.streaming.held_connections import (
+    MAX_BUFFERED_BYTES,
+    HeldConnection,
+    closing_seconds,
+)
 from coalserver.web.streaming.long_poll import long_poll
 from coalserver.web.streaming.server_sent_events import (
     LAST_CHUNK,
@@ -59,8 +63,9 @@ PING_SECONDS, PONG_SECONDS = 20, 10
 #: Streams look at their clients after this part of the seconds above: not all in the same second, though they may have
 #: been opened in one. Each look may cost a write.
 JITTER = 0.75, 1.0
-#: Seconds after the end of a token until it is noticed, and between two looks at it: the wall clock may be set.
-TOKEN_SECONDS, MAX_TOKEN_SECONDS = 1, 3600
+#: Seconds after the end of a token until it is noticed, and between two looks at it: the wall clock may be set. Timers
+#: are accurate to a second.
+TOKEN_SECONDS, MAX_TOKEN_SECONDS = 2, 3600
 #: Bytes of a message from a WebSocket's client. It is ignored.
 MAX_MESSAGE_BYTES = 4096
 #: Close code for slow clients: resume from your cursor.
@@ -105,7 +110,7 @@ class EventStream:
     __slots__ = (
         "cursor", "ended", "_app", "_api_name", "_player", "_connection", "_form", "_feed",
         "_subscribe", "_waiting_on", "_subscribed_at", "_subscription", "_group", "_catching_up",
-        "_stalled_seconds", "_written_at", "_started", "_token_timer",
+        "_stalled_seconds", "_written_at", "_started", "_token_end",
     )  # fmt: skip
 
     def __init__(
@@ -137,7 +142,7 @@ class EventStream:
         self._written_at = 0.0
         self._started = False
         #: None if the caller's token does not end by time.
-        self._token_timer: asyncio.TimerHandle | None = None
+        self._token_end: _TokenEnd | None = None
 
     def start(self) -> None:
         """Send what is due and wait for more."""
@@ -145,11 +150,12 @@ class EventStream:
         if self._player:
             self._app.core.presence.hold(self._player)
         self._written_at = asyncio.get_running_loop().time()
-        self._check_token()
+        self.check_token()
         self.wake()
 
-    def _check_token(self) -> None:
+    def check_token(self) -> None:
         """Close the stream if the caller's token has ended by time, and look again when it ends."""
+        self._token_end = None
         if self.ended:
             return
         remaining = self._subscription.valid_until - self._app.core.expiry_time
@@ -157,7 +163,8 @@ class EventStream:
             return self.close(REFUSED)
         if remaining < inf:
             seconds = min(remaining + TOKEN_SECONDS, MAX_TOKEN_SECONDS)
-            self._token_timer = asyncio.get_running_loop().call_later(seconds, self._check_token)
+            self._token_end = _TokenEnd(self)
+            self._token_end.handle = self._app.timers.add(self._token_end, seconds)
 
     def close(self, code: int) -> None:
         """End the stream and its connection, and release everything that refers to the stream."""
@@ -170,8 +177,9 @@ class EventStream:
             self._app.timers.unwatch(self)
         if self._catching_up is not None:
             self._catching_up.cancel()
-        if self._token_timer is not None:
-            self._token_timer.cancel()
+        if self._token_end is not None:
+            self._app.timers.cancel(self._token_end, self._token_end.handle)
+            self._token_end = None
         if self._player and self._started:
             self._app.core.release_connection(self._player)
         self._connection.stream_ended(code)
@@ -188,6 +196,11 @@ class EventStream:
         """Seconds in which nothing was written."""
         now = asyncio.get_running_loop().time()
         return now - max(self._written_at, self._group.written_at)
+
+    @property
+    def client_count(self) -> int:
+        """0 while the group counts this stream among its members."""
+        return 0 if self._group.has(self) else 1
 
     def wake(self) -> None:
         """Write everything after the cursor. The stream stays subscribed."""
@@ -307,6 +320,19 @@ class EventStream:
         finally:
             self._catching_up = None
         self.wake()
+
+
+class _TokenEnd:
+    """The entry in the timers at which the token of a stream's caller ends: thousands can end in one second."""
+
+    __slots__ = ("handle", "_stream")
+
+    def __init__(self, stream: EventStream) -> None:
+        self.handle: Handle = 0
+        self._stream = stream
+
+    def expire(self) -> None:
+        self._stream.check_token()
 
 
 async def serve_events(ctx: RequestContext, subscribe: Subscribe) -> web.StreamResponse:
@@ -437,7 +463,8 @@ class SseConnection(HeldConnection):
             return transport.abort()
         if self._chunked and not transport.is_closing():
             transport.write(LAST_CHUNK)
-        self._ends_at = asyncio.get_running_loop().time() + CLOSING_SECONDS
+        seconds = closing_seconds(code, CLOSING_SECONDS)
+        self._ends_at = asyncio.get_running_loop().time() + seconds
         self._finish()
 
     def _finish(self) -> None:

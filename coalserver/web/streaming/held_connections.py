@@ -17,7 +17,7 @@ import asyncio
 from functools import cache
 from typing import Any
 
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 from aiohttp.web_protocol import RequestHandler
 
 from coalserver.web.aiohttp_internals import HELD_CONNECTIONS, usable
@@ -27,6 +27,8 @@ from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.direct_writes import NO_SOCKET, socket_of
 from coalserver.web.streaming.socket_reader import SocketReader
 
+#: Seconds for the clients of a stopping server to read what is left, and to answer the close frame.
+STOPPING_SECONDS = 1.5
 #: Bytes that are kept of what a client sends behind the request of a stream, before reading from it pauses.
 MAX_BUFFERED_BYTES = 16 * 1024
 
@@ -35,6 +37,11 @@ MAX_BUFFERED_BYTES = 16 * 1024
 def can_let_go() -> bool:
     """Return whether aiohttp's connections can be freed; otherwise log one warning."""
     return usable((HELD_CONNECTIONS,))
+
+
+def closing_seconds(code: int, otherwise: float) -> float:
+    """Return how long a client may take to read what precedes the end and to answer it, by the close code."""
+    return min(STOPPING_SECONDS, otherwise) if code == WSCloseCode.SERVICE_RESTART else otherwise
 
 
 class HeldConnection(asyncio.Protocol):
@@ -153,12 +160,13 @@ class HeldConnection(asyncio.Protocol):
         self.stopping = True
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
-        """Wait for the end, and abort the connection after this many seconds."""
+        """Wait for the end, and abort the connection after STOPPING_SECONDS, and at the latest after `timeout`."""
         self.stopping = True
         if self.transport is not None:
             if self._gone is None:
                 self._gone = asyncio.get_running_loop().create_future()
-            await asyncio.wait((self._gone,), timeout=timeout)
+            seconds = STOPPING_SECONDS if timeout is None else min(timeout, STOPPING_SECONDS)
+            await asyncio.wait((self._gone,), timeout=seconds)
         if self.transport is not None:
             self.transport.abort()
 

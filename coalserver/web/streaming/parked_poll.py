@@ -10,6 +10,7 @@ This relies on private members of aiohttp's `RequestHandler`, which `aiohttp_int
 `runner_class` selects connections that do not park.
 """
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
@@ -327,7 +328,9 @@ class ParkingProtocol(Connection):
         elif group.feed.closed:
             self._answer_empty(group)
         else:
-            self.ask_again()
+            # Should the poll time out first, it is asked again then.
+            self._valid_until = -inf
+            group.ask_again(self)
 
     def absent(self) -> None:
         """Handle that the player is away: the next request must bring them back, and is handled by aiohttp."""
@@ -341,10 +344,8 @@ class ParkingProtocol(Connection):
         """Whether a poll is parked here."""
         return self._way > READY
 
-    @property
-    def client_count(self) -> int:
-        """1 while a poll is parked here: between polls nobody waits."""
-        return int(self.there)
+    #: To the feed the group counts its parked polls.
+    client_count = 0
 
     def fail(self, error: Exception) -> None:
         if self.transport is not None:

@@ -15,6 +15,7 @@ from typing import Protocol
 from coalserver.web.api import Api
 from coalserver.web.context import AppContext
 from coalserver.web.responses import JSON
+from coalserver.web.streaming.socket_reader import REQUESTS_AT_ONCE
 from coalserver.web.streaming.subscriptions import Subscribe, Subscription, read_memory
 from coalserver.web.streaming.write_queue import CLIENTS_AT_ONCE, WriteQueue
 
@@ -22,6 +23,8 @@ from coalserver.web.streaming.write_queue import CLIENTS_AT_ONCE, WriteQueue
 #: Timers are accurate to a second.
 LONGEST_WAIT_SECONDS = 55
 _JSON_TYPE = JSON.encode()
+#: Handling a poll again takes as long as writing to so many clients, and a portion is no longer for that.
+CLIENTS_FOR_A_REQUEST = CLIENTS_AT_ONCE // REQUESTS_AT_ONCE
 #: The JSON of a rendered entry.
 _payload: Callable[[tuple[int, bytes]], bytes] = itemgetter(1)
 
@@ -129,8 +132,9 @@ class PollGroup:
         self.digits: bytes | None = None
         #: The parked polls that have received everything so far.
         self.waiting: dict[ParkedPoll, None] = {}
-        #: Those that were waiting at the entries of a response, which is written to some of them at a time.
-        self._due: deque[tuple[dict[ParkedPoll, None], bytes]] = deque()
+        #: Those that were waiting at the entries of a response, which is written to some of them at a time. None: they
+        #: are handled again.
+        self._due: deque[tuple[dict[ParkedPoll, None], bytes | None]] = deque()
         self._current: ParkedPoll | None = None
         self._queue = plan.app.per_process(WriteQueue)
         #: Nothing was published on the topics after this entry.
@@ -169,12 +173,12 @@ class PollGroup:
         self.newest = feed.head
         self._move_digits()
         if not feed.covers(cursor, self.subscription.topics):
-            return self._ask_again()
+            return self._answer(None)
         response = _render(self.app, self.api, self.subscription, cursor)
         if response is None:
             # The API shows none of the new entries: the polls wait for others, if they still may.
             if self.expired:
-                self._ask_again()
+                self._answer(None)
             return
         self._answer(response)
 
@@ -215,10 +219,13 @@ class PollGroup:
         """Members who receive the newest entries ask with the feed's head next."""
         self.digits = b"%d" % self.feed.head if self._is_valid() else None
 
-    def _ask_again(self) -> None:
-        waiting, self.waiting = self.waiting, {}
-        for poll in waiting:
-            poll.ask_again()
+    def ask_again(self, poll: ParkedPoll) -> None:
+        """Have a poll handled again, in turns with other requests: one event may concern a thousand of them."""
+        self.remove(poll)
+        if not self._due or self._due[-1][1] is not None:
+            self._due.append(({}, None))
+        self._due[-1][0][poll] = None
+        self._queue.add(self)
 
     def _close(self) -> None:
         self.digits, self.expired = None, True
@@ -227,8 +234,11 @@ class PollGroup:
         while self.write_some():
             pass
 
-    def _answer(self, response: bytes) -> None:
-        """Write a response to all parked polls. Those that are parked meanwhile wait for the next one."""
+    def _answer(self, response: bytes | None) -> None:
+        """Write a response to all parked polls. Those that are parked meanwhile wait for the next one.
+
+        None: they are handled again.
+        """
         self._due.append((self.waiting, response))
         self.waiting = {}
         self._queue.start(self)
@@ -239,11 +249,15 @@ class PollGroup:
         while self._due:
             polls, response = self._due[0]
             while polls:
-                if not left:
+                if left <= 0:
                     return True
-                left -= 1
                 self._current = poll = polls.popitem()[0]
-                poll.answer(response, now)
+                if response is None:
+                    left -= CLIENTS_FOR_A_REQUEST
+                    poll.ask_again()
+                else:
+                    left -= 1
+                    poll.answer(response, now)
             self._due.popleft()
         self._current = None
         return False

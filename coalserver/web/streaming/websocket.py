@@ -13,6 +13,7 @@ version.
 
 import asyncio
 import logging
+import random
 import struct
 from collections.abc import Callable
 from email.utils import formatdate
@@ -27,7 +28,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.aiohttp_internals import WEBSOCKETS, usable
 from coalserver.web.streaming.direct_writes import NO_SOCKET
-from coalserver.web.streaming.held_connections import HeldConnection
+from coalserver.web.streaming.held_connections import HeldConnection, closing_seconds
 
 log = logging.getLogger(__name__)
 
@@ -274,7 +275,9 @@ class WebSocketConnection(HeldConnection):
     def _await_client(self) -> None:
         """Give the client CLOSING_SECONDS to read and answer the close frame, and to close the connection."""
         if self.transport is not None and not self._closed_by_client:
-            asyncio.get_running_loop().call_later(CLOSING_SECONDS, self._give_up)
+            # With jitter, so that thousands that end at once are not closed in one moment.
+            seconds = closing_seconds(self.code, CLOSING_SECONDS) * random.uniform(0.8, 1.0)
+            asyncio.get_running_loop().call_later(seconds, self._give_up)
 
     def _give_up(self) -> None:
         """Close the transport, without waiting for what the client has not read."""

@@ -42,6 +42,11 @@ class WriteQueue:
             self._writers[writer] = None
             self._schedule()
 
+    def add(self, writer: Writer) -> None:
+        """Write everything in turns with everything else, also the first portion."""
+        self._writers.setdefault(writer)
+        self._schedule()
+
     def _schedule(self) -> None:
         if self._writers and not self._scheduled:
             self._scheduled = True

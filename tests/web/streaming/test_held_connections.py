@@ -6,14 +6,18 @@ import logging
 import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from coalserver.core import feed
+from coalserver.web import connections
 from coalserver.web.aiohttp_internals import HELD_CONNECTIONS, PRIVATE_MEMBERS
 from coalserver.web.connections import ConnectionRunner, ConnectionServer
-from coalserver.web.streaming import event_stream, held_connections, websocket
+from coalserver.web.streaming import event_stream, held_connections, timers, websocket
 from coalserver.web.streaming.event_stream import FeedConnection, SseConnection
 from coalserver.web.streaming.held_connections import HeldConnection, can_let_go
 from coalserver.web.streaming.parked_poll import ParkingRunner
@@ -344,6 +348,117 @@ async def test_client_that_does_not_answer_a_close_frame_is_closed(
     server.core.feed.close()
     async with asyncio.timeout(TIMEOUT_SECONDS):
         assert await connection.reader.read() == b"\x88\x02\x03\xf4"
+
+
+# The end of the server.
+
+
+@KINDS
+async def test_stop_does_not_wait_long_for_clients_that_do_not_answer(
+    server: ParkingServer, kind: str, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (event_stream, websocket):
+        monkeypatch.setattr(module, "CLOSING_SECONDS", 1000)
+    monkeypatch.setattr(held_connections, "STOPPING_SECONDS", 0.01)
+    connection = await open_feed(server, kind)
+    if way == "let go":
+        # The end of the stream is not enough: its client must have read it.
+        monkeypatch.setattr(SseConnection, "_finish", lambda self: None)
+    await server.send_chat("the last message")
+    server.core.feed.close()
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        await server.server.shutdown(1000)
+        rest = await connection.reader.read()
+    assert b"the last message" in rest
+    # The close frame, or the last chunk.
+    assert b"\x88\x02\x03\xf4" in rest or rest.endswith(b"0\r\n\r\n")
+
+
+async def test_stop_waits_for_clients_that_answer_and_no_longer(
+    server: ParkingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(held_connections, "STOPPING_SECONDS", 1000)
+    connection = await open_feed(server, "socket")
+    server.core.feed.close()
+    stopping = asyncio.ensure_future(server.server.shutdown(1000))
+    await read_until(connection, b"\x88\x02\x03\xf4")
+    assert not stopping.done()
+    connection.writer.write(CLOSE_1000)
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        await stopping
+
+
+async def test_many_connections_are_closed_a_number_at_a_time(
+    server: ParkingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "CLOSED_AT_ONCE", 2)
+    monkeypatch.setattr(connections, "SHUT_DOWN_AT_ONCE", 2)
+    monkeypatch.setattr(held_connections, "STOPPING_SECONDS", 0.01)
+    for _ in range(7):
+        await open_feed(server, "socket")
+    sockets = held(server)
+    steps = server.core.feed.close_in_steps()
+    counts = [sum(one.code != 0 for one in sockets) for _ in steps]
+    # The sockets and their group.
+    assert counts == [2, 4, 6, 7]
+    begun = []
+    monkeypatch.setattr(HeldConnection, "shutdown", lambda self, timeout: note(begun, self))
+    stopping = asyncio.ensure_future(server.server.shutdown(1000))
+    counts = [0]
+    while not stopping.done():
+        await asyncio.sleep(0)
+        counts.append(len(begun))
+    assert max(after - before for before, after in pairwise(counts)) == 2 and counts[-1] == 7
+
+
+async def note(notes: list[object], one: object) -> None:
+    notes.append(one)
+
+
+async def test_each_client_that_waits_counts_once(server: ParkingServer) -> None:
+    for kind in ("socket", "socket", "stream"):
+        await open_feed(server, kind)
+    polls = [await server.connect() for _ in range(3)]
+    for poll in polls:
+        poll.send_poll(server.token, server.core.feed.head)
+    # It waits in its handler, and on another feed.
+    other = await server.connect()
+    other.send_poll(server.token, server.core.feed.head, extra="Connection: close\r\n")
+    await server.until_parked(3)
+    await until(lambda: server.core.feed.waiter_count() == 7)
+    asking = await server.connect()
+    asking.writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b'"listeners":7,' in (await asking.read_response())[2]
+    await server.send_chat("hello")
+    for poll in (*polls, other):
+        await poll.read_response()
+    await until(lambda: server.core.feed.waiter_count() == 3)
+
+
+@KINDS
+async def test_tokens_that_end_in_one_second_end_their_streams_in_portions(
+    server: ParkingServer, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "MAX_EXPIRING", 2)
+    for _ in range(5):
+        await open_feed(server, kind)
+    streams = [one.stream for one in held(server)]
+    app = streams[0]._app
+    monkeypatch.setattr(app, "timers", timers.Timers())
+    for stream in streams:
+        valid_until = app.core.expiry_time + 100
+        stream._subscription = replace(stream._subscription, valid_until=valid_until)
+        stream.check_token()
+        stream._subscription = replace(stream._subscription, valid_until=0.0)
+    entries = [one for bucket in app.timers._buckets.values() for one in bucket]
+    assert len(entries) == 5
+    app.timers._buckets = {0: dict.fromkeys(entries)}
+    app.timers._expire_due(asyncio.get_running_loop())
+    ended = [sum(stream.ended for stream in streams)]
+    while ended[-1] < 5:
+        await asyncio.sleep(0)
+        ended.append(sum(stream.ended for stream in streams))
+    assert max(after - before for before, after in pairwise([0, *ended])) == 2
 
 
 # The check of aiohttp's members.

@@ -132,7 +132,7 @@ async def test_polls_of_one_kind_share_a_group_which_ends_with_its_last_member(s
 async def test_waiters_are_counted_as_polls_and_not_as_connections(server):
     connections = [await park(server) for _ in range(3)]
     # Each waits on the topics of the lobby, of its chat and of the player.
-    assert server.core.feed.waiter_count() == 9
+    assert server.core.feed.waiter_count() == 3
     await server.send_chat("hello")
     for connection in connections:
         await connection.read_response()
@@ -651,10 +651,51 @@ async def park_five(server: ParkingServer) -> list[Connection]:
     return connections
 
 
+async def test_event_that_concerns_many_has_their_polls_handled_again_in_portions(server, turns):
+    """They have left their group before anything else is written to it."""
+    connections = await park_five(server)
+    (group,) = groups_of(server)._groups.values()
+
+    def asked() -> int:
+        return 10 - sum(one._request_count for one in server.server.connections)
+
+    await server.kick(server.bob)
+    assert not group.waiting and asked() == 5 and server.core.feed.waiter_count() == 5
+    await server.send_chat("for members alone")
+    for left in (4, 3, 2, 1):
+        assert turns() and asked() == left
+    assert not turns() and asked() == 0
+    for connection in connections:
+        status, _, body = await connection.read_response()
+        assert status == 200 and b"for members alone" not in body
+
+
+async def test_poll_that_times_out_before_its_turn_is_handled_again(server, turns):
+    connections = await park_five(server)
+    await server.kick(server.bob)
+    protocols = server.server.connections
+    for protocol in protocols:
+        protocol._due = 0
+        protocol.expire()
+    assert [one._request_count for one in protocols] == [2] * 5
+    for connection in connections:
+        # Not `[]`, after which the next poll would be parked without a look at its rights.
+        assert b"user_leave" in (await connection.read_response())[2]
+
+
+async def test_poll_that_ends_before_its_turn_is_not_handled_again(server, turns):
+    connections = await park_five(server)
+    await server.kick(server.bob)
+    for connection in connections:
+        connection.writer.transport.abort()
+    await server.until(lambda: not server.server.connections)
+    assert server.core.feed.waiter_count() == 0
+
+
 async def test_many_polls_are_answered_in_portions(server, turns):
     connections = await park_five(server)
     await server.send_chat("line 1")
-    assert server.parked_count == 3 and server.core.feed.waiter_count() == 9
+    assert server.parked_count == server.core.feed.waiter_count() == 3
     assert turns() and server.parked_count == 1
     assert not turns() and server.parked_count == 0
     for connection in connections:
