@@ -15,6 +15,7 @@ from coalserver.core.commands.accounts import (
 )
 from coalserver.core.commands.oauth import create_personal_token
 from coalserver.core.queries.accounts import all_accounts, get_account_by_email
+from coalserver.core.steps import describe_in_turns
 from coalserver.domain.accounts.account import Account, validate_email, validate_password
 from coalserver.domain.accounts.oauth import DATA_SCOPE
 from coalserver.domain.audit import AuditAction
@@ -100,7 +101,7 @@ async def account_add(
 @account_group.command("list", cls=AdminCommand, format=_format_accounts)
 async def account_list(context: AdminContext) -> Any:
     """List all accounts."""
-    return {"accounts": [_row(account) for account in context.core.query(all_accounts)]}
+    return {"accounts": await describe_in_turns(context.core.query(all_accounts), _row)}
 
 
 @account_group.command("passwd", cls=AdminCommand, format=_format_password_set)

@@ -1,6 +1,7 @@
 """Commands about Minecraft worlds and their agents."""
 
 from collections.abc import Mapping
+from functools import partial
 from shlex import quote
 from typing import Any
 
@@ -17,7 +18,8 @@ from coalserver.core.commands.agents import (
     rotate_agent_secret,
 )
 from coalserver.core.commands.hosted_worlds import create_hosted_world
-from coalserver.core.queries.worlds import active_worlds, get_world, world_by_short_name
+from coalserver.core.queries.worlds import all_active_worlds, get_world, world_by_short_name
+from coalserver.core.steps import describe_in_turns
 from coalserver.domain.accounts.oauth import PAIRING_SECONDS
 from coalserver.domain.audit import COMMAND_LINE, AuditAction
 from coalserver.domain.errors import DomainError
@@ -146,7 +148,8 @@ async def world_add(
 async def world_list(context: AdminContext) -> Any:
     """List all worlds."""
     keys = opaque_keys(context)
-    return {"worlds": [_row(keys, world) for world in context.core.query(active_worlds)]}
+    worlds = context.core.query(all_active_worlds)
+    return {"worlds": await describe_in_turns(worlds, partial(_row, keys))}
 
 
 @world_group.command("agent", cls=AdminCommand, format=format_fields)

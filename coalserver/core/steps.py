@@ -5,13 +5,16 @@ reads between two steps may change: it says what it promises then.
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 Steps = Generator[int, None, T]
 
+#: The work of describing one entity, roughly.
+ROW_WORK = 10
 #: Work after which other requests run. A step does at most about half of it.
 MAX_WORK = 1000
 
@@ -38,3 +41,16 @@ async def complete_in_turns(steps: Steps[T]) -> T:
     except StopIteration as end:
         result: T = end.value
         return result
+
+
+async def describe_in_turns(entities: Iterable[V], describe: Callable[[V], T]) -> list[T]:
+    """Return the descriptions of entities; other requests run in between. Entities may be read as they are needed."""
+
+    def steps() -> Steps[list[T]]:
+        found = []
+        for entity in entities:
+            found.append(describe(entity))
+            yield ROW_WORK
+        return found
+
+    return await complete_in_turns(steps())

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 #: Longest request line, and seconds until it has to arrive.
 MAX_LINE_BYTES = 2**20
 TIMEOUT_SECONDS = 10
+#: Rows of a list that are encoded at once.
+ROWS_AT_ONCE = 100
 #: Linux accepts 107 bytes, other systems 103.
 MAX_SOCKET_PATH_BYTES = 100
 
@@ -118,12 +120,36 @@ class ControlServer:
             self._busy.add(task)
             result = await run_admin_command(self._context, name, params, self._commands)
             log.info("Command %s %s.", name, "executed" if "answer" in result else "failed")
-            writer.write(json.dumps(result).encode() + b"\n")
             with suppress(OSError):
+                for piece in _json_pieces(result):
+                    writer.write(piece.encode())
+                    await asyncio.wait_for(writer.drain(), TIMEOUT_SECONDS)
+                    # Without it, a drained buffer would let no other request run.
+                    await asyncio.sleep(0)
+                writer.write(b"\n")
                 await asyncio.wait_for(writer.drain(), TIMEOUT_SECONDS)
         finally:
             self._busy.discard(task)
             writer.close()
+
+
+def _json_pieces(value: Any) -> Iterator[str]:
+    """Yield a document in pieces: the rows of a long list, and what is in an object with them, one after another."""
+    if isinstance(value, dict) and value:
+        opening = "{"
+        for name, member in value.items():
+            yield f"{opening}{json.dumps(str(name))}: "
+            yield from _json_pieces(member)
+            opening = ", "
+        yield "}"
+    elif isinstance(value, list) and len(value) > ROWS_AT_ONCE:
+        opening = "["
+        for start in range(0, len(value), ROWS_AT_ONCE):
+            yield opening + json.dumps(value[start : start + ROWS_AT_ONCE])[1:-1]
+            opening = ", "
+        yield "]"
+    else:
+        yield json.dumps(value)
 
 
 async def listen(context: AdminContext, commands: AdminCommands) -> ControlServer:

@@ -1,6 +1,7 @@
 """The admin socket: answers, errors, permissions and an orderly end."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,20 @@ async def send_raw(context: AdminContext, request: bytes) -> bytes:
 async def test_command_is_answered_with_its_result(context):
     params = {"text": "Königlich\n", "number": 2**40, "flag": False, "none": None}
     assert await send(context, "echo", **params) == {"answer": params}
+
+
+@pytest.mark.usefixtures("open_control")
+async def test_long_answer_arrives_whole(context):
+    rows = [{"number": number, "name": f"Königlich {number}"} for number in range(1050)]
+    params = {"rows": rows, "few": [1, [2]], "none": {}, "nested": {"rows": rows[:101], "last": ""}}
+    assert await send(context, "echo", **params) == {"answer": params}
+
+
+def test_answer_is_encoded_in_pieces():
+    rows = [{"number": number} for number in range(1050)]
+    pieces = list(control._json_pieces({"answer": {"rows": rows, "count": 1050}}))
+    assert json.loads("".join(pieces)) == {"answer": {"rows": rows, "count": 1050}}
+    assert max(piece.count("number") for piece in pieces) == control.ROWS_AT_ONCE
 
 
 @pytest.mark.usefixtures("open_control")

@@ -1,5 +1,7 @@
 """Queries about worlds and the visitors in them. Stored history is read through ports.History."""
 
+from collections.abc import Iterator
+
 from coalserver.core.state import Reader, State
 from coalserver.core.steps import Steps
 from coalserver.domain.accounts.oauth import OAuthClient, TokenPair
@@ -11,6 +13,9 @@ from coalserver.domain.minecraft.visitor import (
     Visitor,
 )
 from coalserver.domain.minecraft.world import World
+
+#: Worlds that are read at once of all of them.
+WORLDS_AT_ONCE = 100
 
 
 def get_world(reader: Reader, id: int) -> World:
@@ -34,6 +39,14 @@ def active_worlds(
 ) -> list[World]:
     """Return the worlds that are not archived, oldest first; those after a time of creation and an id."""
     return state.in_order(World, "created", after=after, limit=limit)
+
+
+def all_active_worlds(state: State) -> Iterator[World]:
+    """Yield the worlds that are not archived, oldest first, and read them meanwhile."""
+    after = None
+    while page := active_worlds(state, after=after, limit=WORLDS_AT_ONCE):
+        yield from page
+        after = page[-1].created, page[-1].id
 
 
 def worlds_by_age(
