@@ -35,7 +35,11 @@ def active_bans(
 
     A ban that ends meanwhile may be among them. There is one step for some of the bans up to the end of the page.
     """
-    newest_first, total = list(state.all(Ban))[::-1], count_active_bans(state, now=now)
+    total = count_active_bans(state, now=now)
+    expired = state.count(Ban) - total
+    everything = reversed(cast(dict[int, Ban], state.table(Ban)).values())
+    # Enough for the page, whichever of the bans have expired.
+    newest_first = list(islice(everything, offset + limit + expired))
     found: list[Ban] = []
     for start in range(0, len(newest_first), STEP_SIZE):
         if len(found) >= offset + limit:
