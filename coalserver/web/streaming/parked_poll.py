@@ -215,8 +215,8 @@ class ParkingProtocol(Connection):
         self._wait = int(plan.jittered_wait()) if plan.wait >= MIN_BUCKET_SECONDS else 0
         self._seen = int(core.clocks.steady())
         self._valid_until = subscription.valid_until
-        if subscription.control_topic is not None:
-            self._control = (subscription.control_topic,)
+        self._control = _control_of(subscription)
+        if self._control:
             core.feed.subscribe(self._control, self)
         if plan.player:
             core.presence.attach(plan.player, self)
@@ -230,8 +230,7 @@ class ParkingProtocol(Connection):
             subscription = plan.subscribe()
         except DomainError:
             return None
-        control = subscription.control_topic
-        if subscription.ended or self._control != (() if control is None else (control,)):
+        if subscription.ended or self._control != _control_of(subscription):
             return None
         groups = plan.app.per_process(PollGroups)
         # First, so that a group that stays the same is not deleted in between.
@@ -270,9 +269,8 @@ class ParkingProtocol(Connection):
         # A parked poll has no response yet, and the next one may have arrived within the answer to it.
         if self._way == ORDINARY and self._finished_count == self._request_count:
             self._way = READY
-        group = self._group
-        # Short waits leave idle connections to aiohttp. One that aiohttp handles again at every event gains nothing.
-        if self._wait and group is not None and self._control[:1] != group.subscription.topics[:1]:
+        # Short waits leave idle connections to aiohttp.
+        if self._wait and self._group is not None:
             super()._response_finished()
 
     def _release(self, attempts: int = 3) -> None:
@@ -291,6 +289,12 @@ class ParkingProtocol(Connection):
                 self._socket = number
 
     # What ends a wait.
+
+    def may_receive(self) -> bool:
+        try:
+            return self._plan is not None and not self._plan.subscribe().ended
+        except DomainError:
+            return False
 
     def answer(self, response: bytes, now: float) -> None:
         """Write the response to a poll, which has left its group or was not parked."""
@@ -404,7 +408,7 @@ class ParkingProtocol(Connection):
         if plan is None or group is None:
             return
         core = group.app.core
-        if core.expiry_time > self._valid_until:
+        if core.expiry_time > self._valid_until or (group.checks_each and not self.may_receive()):
             return self.ask_again() if self.there else self._resign()
         if self.there and self._due <= group.timers.second:
             group.needs_subscription()
@@ -461,6 +465,12 @@ class ParkingProtocol(Connection):
             closes_at = self._loop.time() + self._keepalive_timeout - idle
             self._next_keepalive_close_time = max(self._next_keepalive_close_time, closes_at)
         super()._process_keepalive()
+
+
+def _control_of(subscription: "Subscription") -> tuple[Topic, ...]:
+    """Return the topic on which a connection waits itself, if there is one. The group checks the rights of others."""
+    control = subscription.control_topic
+    return () if control is None or subscription.checks_each else (control,)
 
 
 class ParkingServer(ConnectionServer):

@@ -95,6 +95,9 @@ class ParkedPoll(Protocol):
     def there(self) -> bool:
         """Whether the poll waits for an answer."""
 
+    def may_receive(self) -> bool:
+        """Return whether the caller still has their rights."""
+
     def answer(self, response: bytes, now: float) -> None:
         """Write the response to the poll, which has left the group."""
 
@@ -113,7 +116,7 @@ class PollGroup:
     """
 
     __slots__ = (
-        "app", "api", "feed", "timers", "key", "subscription", "members",
+        "app", "api", "feed", "timers", "key", "subscription", "members", "checks_each",
         "digits", "waiting", "newest", "expired", "_due", "_current", "_queue", "_steady", "_empty_response",
     )  # fmt: skip
 
@@ -125,6 +128,7 @@ class PollGroup:
         self.key = key
         #: Of the first member. Its `control_topic` and `valid_until` are not those of others.
         self.subscription = subscription
+        self.checks_each = subscription.checks_each
         #: The connections whose next poll may be parked here.
         self.members = 0
         #: The cursor that means "I have received everything" as bytes of a request. None if the rights of a poll
@@ -177,7 +181,7 @@ class PollGroup:
         response = _render(self.app, self.api, self.subscription, cursor)
         if response is None:
             # The API shows none of the new entries: the polls wait for others, if they still may.
-            if self.expired:
+            if self.expired or self.checks_each:
                 self._answer(None)
             return
         self._answer(response)
@@ -245,14 +249,14 @@ class PollGroup:
 
     def write_some(self) -> bool:
         """Answer some of the polls that are due a response; return whether others are left."""
-        left, now = CLIENTS_AT_ONCE, self._steady()
+        left, now, checks = CLIENTS_AT_ONCE, self._steady(), self.checks_each
         while self._due:
             polls, response = self._due[0]
             while polls:
                 if left <= 0:
                     return True
                 self._current = poll = polls.popitem()[0]
-                if response is None:
+                if response is None or (checks and not poll.may_receive()):
                     left -= CLIENTS_FOR_A_REQUEST
                     poll.ask_again()
                 else:

@@ -39,7 +39,8 @@ class Subscription:
     audience: Hashable
     #: Renders an entry as JSON; None: the API does not show it.
     render: Callable[[Entry], bytes | None]
-    #: Topic of entries that may change this caller's rights, and are not sent.
+    #: Topic of entries that may change this caller's rights, and are not sent. If it is one of `topics`, nothing tells
+    #: of changes: the rights of each caller are checked before anything is sent to them.
     control_topic: Topic | None = None
     #: No further entries will follow.
     ended: bool = False
@@ -56,6 +57,11 @@ class Subscription:
     def __post_init__(self) -> None:
         control = () if self.control_topic is None else (self.control_topic,)
         object.__setattr__(self, "all_topics", (*self.topics, *control))
+
+    @property
+    def checks_each(self) -> bool:
+        """Whether the rights of each caller are checked before anything is sent to them."""
+        return self.control_topic in self.topics
 
     @property
     def entry_topics(self) -> tuple[Topic, ...]:

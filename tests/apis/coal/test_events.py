@@ -1,5 +1,6 @@
 """The feed of a world on every transport: payloads, cursors and access."""
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from coalserver.core.commands.oauth import create_personal_token
 from coalserver.core.commands.worlds import archive_world, record_ping, update_world
 from coalserver.domain.minecraft.world import Ping
 from coalserver.web.streaming.event_stream import REFUSED
+from coalserver.web.streaming.parked_poll import ParkingProtocol
 from tests.apis.app import ApiClient, TestApp
 from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.log_lines import AT, chat_line, log_line, login_line
@@ -153,10 +155,10 @@ async def assert_ended(listener: Listener, transport: str, status: int) -> None:
     assert listener._events.empty()
 
 
-async def check_receives(world: WorldFixture, *listeners: Listener) -> None:
+async def check_receives(world: WorldFixture, *listeners: Listener, text: str = "hi") -> None:
     """Check that listeners receive a chat of the world."""
-    await world.write_log(chat_line("23:59:00", "bob", "hi"))
-    assert {(await listener.next())["chat"] for listener in listeners} == {"hi"}
+    await world.write_log(chat_line("23:59:00", "bob", text))
+    assert {(await listener.next())["chat"] for listener in listeners} == {text}
 
 
 @EACH_TRANSPORT
@@ -242,3 +244,44 @@ async def test_ticket_opens_one_feed_of_this_api(
     await test_app.core.execute(update_account, account_id=thomas.id, active=False)
     assert (await test_app.anonymous.get(feed + late)).status == 403
     assert (await (await make_admin(test_app)).get(feed + "x")).status == 200
+
+
+def connections_of(test_app: TestApp) -> list[ParkingProtocol]:
+    server = test_app.server.runner.server
+    return [one for one in server.connections if isinstance(one, ParkingProtocol) and one.there]
+
+
+async def test_polls_of_a_world_are_answered_as_a_group(
+    test_app: TestApp, thomas: User, world: WorldFixture, park_polls: bool
+):
+    """Their rights are checked one by one, but aiohttp handles the first poll of each alone."""
+    users = [thomas, await make_user(test_app, "a@x.org"), await make_user(test_app, "b@x.org")]
+    async with AsyncExitStack() as stack:
+        listeners = [
+            await stack.enter_async_context(listen("poll", user, world.path)) for user in users
+        ]
+        await check_receives(world, *listeners)
+        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 3)
+        counts = [one._request_count for one in connections_of(test_app)]
+        assert len(counts) == 3 * park_polls
+        for number in range(3):
+            await check_receives(world, *listeners, text=f"line {number}")
+            await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 3)
+        assert counts == [one._request_count for one in connections_of(test_app)]
+        assert len({one._group for one in connections_of(test_app)}) == park_polls
+        await test_app.core.execute(update_account, account_id=thomas.id, active=False)
+        await check_receives(world, *listeners[1:], text="not for him")
+        await assert_ended(listeners[0], "poll", 403)
+
+
+async def test_poll_whose_token_has_ended_is_refused_when_it_times_out(
+    test_app: TestApp, thomas: User, world: WorldFixture
+):
+    async with listen("poll", thomas, world.path) as listener:
+        await check_receives(world, listener)
+        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 1)
+        await test_app.core.execute(update_account, account_id=thomas.id, active=False)
+        for one in connections_of(test_app):
+            one._due = 0
+            one.expire()
+            await assert_ended(listener, "poll", 403)
