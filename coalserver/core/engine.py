@@ -13,6 +13,7 @@ from coalserver.core.commands.idempotency import find_idempotent_result, save_id
 from coalserver.core.commands.synced_state import snapshot_synced_states
 from coalserver.core.feed import Feed
 from coalserver.core.leaderboards import Leaderboards
+from coalserver.core.patches import PatchPreparation
 from coalserver.core.ports import (
     GAP_COUNTER_PREFIX,
     Counter,
@@ -76,6 +77,7 @@ class Core:
         self.clocks = context.clocks
         self.writer = BatchWriter(store, state, feed)
         self.leaderboards = Leaderboards(state, context.clock)
+        self.patches = PatchPreparation(state)
         self._store = store
         self._steps_lock = asyncio.Lock()
         #: Log lines, visits and screenshots, which are on disk and not in memory.

@@ -8,6 +8,7 @@ from coalserver.apis.hosts.schemas import MESSAGES
 from coalserver.core.commands.members import leave
 from coalserver.core.commands.synced_state import send_command, update_synced_state
 from coalserver.core.engine import Core
+from coalserver.core.queries.hosts import is_authority
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.room import Room
 from coalserver.web.body import load_body
@@ -47,6 +48,17 @@ def command_for(
     if kind == "leave":
         return leave, {"kind": Room, "id": session, "player_id": player}
     return None
+
+
+async def prepare_update(core: Core, command: Callable[..., Any], kwargs: render.JSON) -> None:
+    """Add to the arguments of a command the result of a large patch. To be called right before the command runs."""
+    if command is not update_synced_state:
+        return
+    room_id, secret = kwargs["room_id"], kwargs["secret"]
+    # The command refuses others without a look at the patch.
+    if core.query(is_authority, room=room_id, secret=secret):
+        patch = kwargs.get("patch")
+        kwargs["prepared"] = await core.patches.prepare(room_id, patch, core.now)
 
 
 def render_result(kind: str, ids: Any) -> render.JSON:

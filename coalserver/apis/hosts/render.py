@@ -71,12 +71,12 @@ def location(ctx: RequestContext, session: int) -> dict[str, str]:
     return {"Location": f"{ctx.public_url.replace('http', 'ws', 1)}/sync/{session}"}
 
 
-def session(state: State, room: Room, synced: SyncedState | None) -> JSON:
-    """Return a session with its members and state."""
+def session(state: State, room: Room, synced: SyncedState, snapshot: bytes) -> JSON:
+    """Return a session with its members and its state, of which `snapshot` is the JSON."""
     return {
         "session_id": room.id,
         **participants(state, room),
-        **versioned_state(synced or SyncedState(room.id)),
+        **versioned_state(synced, snapshot),
     }
 
 
@@ -88,9 +88,9 @@ def participants(state: State, room: Room) -> JSON:
     }
 
 
-def versioned_state(synced: SyncedState) -> JSON:
+def versioned_state(synced: SyncedState, snapshot: bytes) -> JSON:
     """Return the state with its version."""
-    return {"version": synced.version, "state": orjson.Fragment(synced.snapshot())}
+    return {"version": synced.version, "state": orjson.Fragment(snapshot)}
 
 
 def format_key(secret: str) -> str:

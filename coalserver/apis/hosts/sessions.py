@@ -9,7 +9,12 @@ from coalserver.apis.hosts.auth import (
     get_host,
     player,
 )
-from coalserver.apis.hosts.event_payloads import is_departure, subscription_for
+from coalserver.apis.hosts.event_payloads import (
+    is_departure,
+    prepare_snapshot,
+    snapshot_of,
+    subscription_for,
+)
 from coalserver.apis.hosts.schemas import JOIN, LAUNCH, MESSAGE
 from coalserver.core import topics
 from coalserver.core.caller import check_token_valid
@@ -88,8 +93,11 @@ async def get(ctx: RequestContext) -> web.StreamResponse:
     room.check_open()
     room.roster.get_seat(ctx.caller.player_id)
     cursor = {CURSOR_HEADER: str(ctx.core.feed.head)}
-    synced = ctx.core.committed(SyncedState, room.id)
-    return json_response(render.session(ctx.core.state, room, synced), headers=cursor)
+    synced = ctx.core.committed(SyncedState, room.id) or SyncedState(room.id)
+    cache = ctx.app.render_cache
+    await prepare_snapshot(cache, synced)
+    payload = render.session(ctx.core.state, room, synced, snapshot_of(cache, synced))
+    return json_response(payload, headers=cursor)
 
 
 async def events(ctx: RequestContext) -> web.StreamResponse:
@@ -134,6 +142,7 @@ async def send_message(ctx: RequestContext) -> web.StreamResponse:
     if command_call is None:
         return json_response({"type": "pong"})
     command, kwargs = command_call
+    await messages.prepare_update(ctx.core, command, kwargs)
     return json_response(
         messages.render_result(kind, await execute_idempotent(ctx, command, **kwargs))
     )

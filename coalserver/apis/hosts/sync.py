@@ -10,7 +10,12 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from coalserver.apis.hosts import messages, render
 from coalserver.apis.hosts.auth import find_token, raise_limited
 from coalserver.apis.hosts.errors import error_message, service_name, validation_details
-from coalserver.apis.hosts.event_payloads import BinaryPayload, render_state, subscription_for
+from coalserver.apis.hosts.event_payloads import (
+    BinaryPayload,
+    prepare_snapshot,
+    render_state,
+    subscription_for,
+)
 from coalserver.apis.hosts.schemas import MAX_DATA_BYTES, SYNC_JOIN
 from coalserver.apis.hosts.sessions import get_room
 from coalserver.core.caller import Caller, check_token_valid, is_token_expired
@@ -125,7 +130,9 @@ class SyncConnection:
         accepted = {"type": "accepted", "cursor": head, **render.participants(core.state, room)}
         if after is not None and core.feed.has_gap(after):
             accepted["lost"] = True
-        state = render_state(synced)
+        cache = self.ctx.app.render_cache
+        await prepare_snapshot(cache, synced)
+        state = render_state(cache, synced)
         await self.socket.send_str(orjson.dumps(accepted).decode())
         await self.socket.send_str(state.decode())
         if after is not None:
@@ -181,6 +188,7 @@ class SyncConnection:
         if command_call is None:
             return await self.socket.send_str('{"type":"pong"}')
         command, kwargs = command_call
+        await messages.prepare_update(self.core, command, kwargs)
         key = members.get("key")
         if key is None:
             await self.core.execute(command, **kwargs)

@@ -1,7 +1,7 @@
 """Synced state commands: a room's source of truth changes its state, members send commands and binary data."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from coalserver.core import topics
@@ -22,6 +22,21 @@ CHUNK_SIZE = 20
 CHUNK_BYTES = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedPatch:
+    """A synced state with a patch, or the error, which were computed before the command runs."""
+
+    #: The state that it was computed from; None: there was none.
+    before: SyncedState | None
+    after: SyncedState | DomainError
+
+    def result(self) -> SyncedState:
+        """Return the state with the patch, or raise its error."""
+        if isinstance(self.after, DomainError):
+            raise self.after
+        return self.after
+
+
 def update_synced_state(
     uow: UnitOfWork,
     *,
@@ -30,18 +45,23 @@ def update_synced_state(
     secret: str,
     state: bytes | None = None,
     patch: bytes | None = None,
+    prepared: PreparedPatch | None = None,
 ) -> tuple[Entry, int]:
     """Replace a room's synced state (any JSON) or patch it (an object); return the entry and the version.
 
     Emits SyncedStateChanged. A patch is part of the event and stored only there until the next snapshot. A
     whole state is stored with the entity; subscribers are sent the state as it is when they receive the event.
+    `prepared` has the result of a large patch.
     Raises ROOM_NOT_FOUND, ROOM_ENDED, NOT_MEMBER, NOT_HOST for a wrong secret, or INVALID_REQUEST.
     """
     room = _get_room_of_member(uow, room_id, by)
     if not room.authority or not constant_time_equals(secret_digest(secret), room.authority):
         raise DomainError(ErrorCode.NOT_HOST)
-    before = uow.get(SyncedState, room.id) or SyncedState(room.id)
-    if patch is not None:
+    found = uow.get(SyncedState, room.id)
+    before = found or SyncedState(room.id)
+    if prepared is not None and prepared.before is found:
+        after = prepared.result()
+    elif patch is not None:
         after = before.apply_patch(patch, uow.now)
     else:
         after = before.with_state(b"null" if state is None else state, uow.now)

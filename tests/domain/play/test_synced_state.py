@@ -11,6 +11,7 @@ from coalserver.domain.play.synced_state import (
     MAX_PATCH_BYTES,
     MAX_STATE_BYTES,
     SNAPSHOT_INTERVAL,
+    STEP_MEMBERS,
     SyncedState,
     merge_patch,
 )
@@ -113,3 +114,47 @@ def test_state_above_the_size_limit_is_refused():
 def test_patch_may_replace_a_state_of_maximum_size():
     synced = SyncedState(1).with_state(to_json({"a": "x" * (MAX_STATE_BYTES - 20)}), 1.0)
     assert apply_patches({"a": "y"}, synced=synced).snapshot() == b'{"a":"y"}'
+
+
+def recursive_merge(target, patch):
+    """The definition of RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = recursive_merge(result.get(name), value)
+    return result
+
+
+@given(PATCHES, PATCHES)
+def test_merge_in_steps_is_that_of_the_definition(target, patch):
+    expected = to_json(recursive_merge(target, patch))
+    assert to_json(merge_patch(json.loads(to_json(target)), json.loads(to_json(patch)))) == expected
+
+
+def test_large_patch_is_merged_in_steps():
+    """Together they held the loop for 22 ms."""
+    patch = {f"{number:x}": {"a": {"b": None}} for number in range(10_000)}
+    steps, count = SyncedState(1).apply_patch_in_steps(to_json(patch), 1.0), 0
+    try:
+        while True:
+            next(steps)
+            count += 1
+    except StopIteration as end:
+        patched = end.value
+    # Two values are parsed; one step merges about STEP_MEMBERS members of 30,000.
+    assert count >= 2 + 30_000 // (2 * STEP_MEMBERS)
+    assert json.loads(patched.state) == recursive_merge({}, patch)
+
+
+@pytest.mark.parametrize("size", [10, MAX_PATCH_BYTES - 8, MAX_PATCH_BYTES + 1])
+@pytest.mark.parametrize("patches", [0, 1, SNAPSHOT_INTERVAL - 2, SNAPSHOT_INTERVAL - 1])
+@pytest.mark.parametrize("state", [10, MAX_STATE_BYTES - 1000])
+def test_need_of_a_snapshot_is_known_before(size, patches, state):
+    synced = SyncedState(1).with_state(to_json({"a": "x" * state}), 1.0)
+    synced = apply_patches(*[{"b": 1}] * patches, synced=synced)
+    patch = to_json({"a": "y" * size})
+    assert synced.needs_snapshot(patch) is (not synced.apply_patch(patch, 1.0).patches)
