@@ -27,6 +27,7 @@ from coalserver.core.commands.worlds import record_ping
 from coalserver.core.ingest import ingest_lines, last_line_at, last_line_before_start
 from coalserver.core.ports import LineQuery
 from coalserver.core.queries.worlds import are_single_lines_misread, count_online
+from coalserver.core.steps import complete_in_turns
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.minecraft.log.dates import LiveDates
 from coalserver.domain.minecraft.log.kinds import LineKind
@@ -112,8 +113,10 @@ async def log_lines(ctx: RequestContext) -> web.StreamResponse:
     params = await read_agent_params(ctx, LOG_BATCH)
     world_id = ctx.caller.get_world().id
     source = ctx.core.query(find_source, world_id=world_id, source=params["source"])
-    parsed_lines = parse_numbered(
-        params["lines"], params["zone"], ctx.now, source.sequence, source.last_at or 0.0
+    parsed_lines = await complete_in_turns(
+        parse_numbered(
+            params["lines"], params["zone"], ctx.now, source.sequence, source.last_at or 0.0
+        )
     )
     numbered = zip(parsed_lines, params["lines"], strict=True)
     first = next((parsed for parsed, line in numbered if line.sequence > source.sequence), None)

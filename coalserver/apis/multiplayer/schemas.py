@@ -14,11 +14,18 @@ import orjson
 from marshmallow import ValidationError, fields, missing
 
 from coalserver.core.commands.messages import TURN_TYPE
+from coalserver.core.steps import MAX_WORK, Steps
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.actions import ActionStatus, Target
 from coalserver.domain.play.player import BAN_DURATIONS
 from coalserver.domain.text import MAX_REMOVED, trimmed, visible_name
-from coalserver.web.body import load_body, parse_json, smallest_size
+from coalserver.web.body import (
+    LARGE_BODY_BYTES,
+    load_body,
+    parse_in_steps,
+    parse_json,
+    smallest_size,
+)
 from coalserver.web.context import RequestContext
 from coalserver.web.schemas import MAX_INTEGER, BodySchema, RequestSchema
 
@@ -224,6 +231,44 @@ class JsonText:
         self.value = value
 
 
+class ParsedText(str):
+    """A text with JSON that has been parsed in steps."""
+
+    __slots__ = ("value", "error")
+
+    #: The value, which may be a ParsedText, or the error of JsonField.
+    value: Any
+    error: str
+
+    def __new__(cls, text: str, value: Any = None, error: str = "") -> "ParsedText":
+        self = super().__new__(cls, text)
+        self.value, self.error = value, error
+        return self
+
+
+def parse_text_in_steps(text: Any) -> Steps[Any]:
+    """Return a large text as a ParsedText, and any other value unchanged."""
+    if not isinstance(text, str) or len(text) <= LARGE_BODY_BYTES:
+        return text
+    raw = text.encode("utf-8", "surrogatepass")
+    yield MAX_WORK
+    if is_too_large(raw):
+        return ParsedText(text, error="large")
+    yield MAX_WORK
+    try:
+        value = yield from parse_in_steps(raw)
+    except DomainError:
+        return ParsedText(text, error="json")
+    yield MAX_WORK
+    value = yield from parse_text_in_steps(value)
+    return ParsedText(text, value)
+
+
+def is_too_large(raw: bytes) -> bool:
+    """Return whether JSON in a text has more than MAX_JSON_BYTES in compact form. It is not parsed for that."""
+    return len(raw) > MAX_JSON_BYTES and smallest_size(raw) > MAX_JSON_BYTES
+
+
 class JsonField(LenientField[bytes]):
     """JSON as bytes, at most MAX_JSON_BYTES; `{}` if absent."""
 
@@ -243,9 +288,12 @@ class JsonField(LenientField[bytes]):
 
     def parse(self, text: str) -> bytes:
         """Return the JSON of a text in compact form. Raises ValidationError if it is invalid."""
+        if type(text) is ParsedText:
+            if text.error:
+                raise self.make_error(text.error)
+            return self.dump(text.value)
         raw = text.encode("utf-8", "surrogatepass")
-        if len(raw) > MAX_JSON_BYTES and smallest_size(raw) > MAX_JSON_BYTES:
-            # It is not parsed, which may take 15 ms.
+        if is_too_large(raw):
             raise self.make_error("large")
         try:
             value = parse_json(raw)
@@ -271,7 +319,10 @@ class JsonObjectField(JsonField):
         if dumped in (b"[]", b'""'):
             return b"{}"
         if dumped[:1] == b'"':
-            dumped = self.parse(orjson.loads(dumped))
+            text = value.value if type(value) is JsonText else value
+            if type(value) is JsonText and type(text) is ParsedText:
+                text = text.value
+            dumped = self.parse(text if type(text) is ParsedText else orjson.loads(dumped))
         if dumped[:1] != b"{":
             raise self.make_error("object")
         return dumped
@@ -302,6 +353,19 @@ class LenientSchema(RequestSchema):
             if value is not None:
                 members[name] = JsonText(value)
         return members
+
+    def load_in_steps(self, data: Any) -> Steps[dict[str, Any]]:
+        """Return what `load` returns. JSON in texts is parsed before."""
+        members = self.prepare(data)
+        for name in self._json_names:
+            value = members.get(name)
+            if type(value) is JsonText:
+                value.value = yield from parse_text_in_steps(value.value)
+            elif isinstance(value, str) and isinstance(self._by_name[name], JsonObjectField):
+                members[name] = yield from parse_text_in_steps(value)
+        yield MAX_WORK
+        loaded: dict[str, Any] = self.load(data, members)
+        return loaded
 
     @cached_property
     def _spellings(self) -> list[tuple[str, str]]:
@@ -484,6 +548,27 @@ class DeferredSchema:
 
     def load(self, data: Any) -> dict[str, Any]:
         return {"schema": self.schema, "members": data}
+
+    def load_in_steps(self, data: Any) -> Steps[dict[str, Any]]:
+        """Apply the schema of a large body in steps; `load_deferred` returns the result."""
+        try:
+            loaded = yield from self.schema.load_in_steps(data)
+        except ValidationError as error:
+            error.__traceback__ = None
+            return {"schema": AppliedSchema(error), "members": data}
+        return {"schema": AppliedSchema(loaded), "members": data}
+
+
+class AppliedSchema:
+    """A schema that has been applied: has the result or the error."""
+
+    def __init__(self, result: dict[str, Any] | ValidationError) -> None:
+        self._result = result
+
+    def load(self, data: Any) -> dict[str, Any]:
+        if isinstance(self._result, ValidationError):
+            raise self._result
+        return self._result
 
 
 GAME_DATA, UNITY_DATA = DeferredSchema(GameDataSchema()), UnityDataSchema()

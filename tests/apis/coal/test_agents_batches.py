@@ -10,6 +10,8 @@ from coalserver.apis.coal import agent_schemas
 from coalserver.apis.coal.params import MAX_PARAMS_BYTES
 from coalserver.core.commands.agents import create_pairing_code
 from coalserver.core.ports import LineQuery
+from coalserver.domain.minecraft.log import parser
+from coalserver.domain.minecraft.log.parser import parse_lines
 from coalserver.security.opaque_keys import SERVER, OpaqueKeys
 from coalserver.web.body import LARGE_BODY_BYTES
 from coalserver.web.schemas import MAX_PLAIN_BYTES
@@ -307,3 +309,28 @@ async def test_large_form_of_an_agent_is_read_beside_other_work(
         answer = await world.agent.post("/api/v1/agents/logline", raw, Content_Type=FORM)
         assert answer.status == 201
     assert threads[0] == threading.get_ident() != threads[1]
+
+
+async def test_other_requests_run_while_a_batch_is_parsed(
+    world: WorldFixture, monkeypatch: pytest.MonkeyPatch
+):
+    turns, seen, counting = 0, [], True
+
+    async def count() -> None:
+        nonlocal turns
+        while counting:
+            await asyncio.sleep(0)
+            turns += 1
+
+    def counted(*given: Any) -> Any:
+        seen.append(turns)
+        return parse_lines(*given)
+
+    monkeypatch.setattr(parser, "parse_lines", counted)
+    counter = asyncio.create_task(count())
+    text = "Steve was slain by Zombie using [" + "[" * 900
+    lines = numbered(*(f"[22:13:00] [Server thread/INFO]: {text}{n}" for n in range(1000)))
+    assert await stored_and_new(world, lines) == (1000, 1000)
+    counting = False
+    await counter
+    assert len(set(seen)) >= 10

@@ -1,12 +1,15 @@
 """Request bodies: lenient types, limits, and no server error whatever they contain."""
 
+import asyncio
 import json
 
 import pytest
+from marshmallow import ValidationError
 
 from coalserver.apis.multiplayer import schemas
+from coalserver.core.steps import complete
 from coalserver.domain.text import MAX_REMOVED, visible_name
-from coalserver.web.body import parse_json
+from coalserver.web.body import parse_in_steps
 from tests.apis.app import run_test_app
 from tests.apis.multiplayer.clients import make_sample_game
 from tests.apis.multiplayer.errors import REQUESTS
@@ -239,8 +242,90 @@ async def test_json_in_a_text_that_cannot_fit_is_not_parsed(
     scene, unit, count, refused, monkeypatch
 ):
     parsed = []
-    monkeypatch.setattr(schemas, "parse_json", lambda raw: parsed.append(raw) or parse_json(raw))
+    for name in ("parse_json", "parse_in_steps"):
+        parse = getattr(schemas, name)
+        monkeypatch.setattr(
+            schemas, name, lambda raw, parse=parse: parsed.append(raw) or parse(raw)
+        )
     body = {"player_name": "Pat", "player_data_json": '{"a":[' + unit * count + "1]}"}
     answer = await scene.arena.anonymous.post(REGISTER, body)
     assert bool(parsed) is not refused
     assert answer.status == (413 if refused else 200)
+
+
+LISTS = "[" + "[]," * 20_000 + "1]"
+SPACES = " " * 20_000
+LARGE_VALUES = [
+    LISTS,
+    f'{{"a":{LISTS}}}',
+    f'{{"a":1}}{SPACES}',
+    SPACES,
+    f'{{"a":1{SPACES}',
+    f'{{"a":"{SPACES}\\ud800"}}',
+    json.dumps(f'{{"a":1}}{SPACES}'),
+    json.dumps(json.dumps(f'{{"a":1}}{SPACES}')),
+    json.dumps(LISTS),
+    json.dumps("x" * 70_000),
+    f"[]{SPACES}",
+    f'""{SPACES}',
+    f"null{SPACES}",
+    "[" * 20_000,
+    "x" * 70_000,
+    '"\\u00e4"' * 20_000,
+    "[1e400, 12345678901234567890123]" + SPACES,
+    {"a": "x" * 20_000},
+    ["x" * 20_000],
+    7,
+    None,
+]
+
+
+@pytest.mark.parametrize("name", ["player_data", "player_data_json", "rules", "request_data_json"])
+@pytest.mark.parametrize("number", range(len(LARGE_VALUES)))
+def test_large_body_is_loaded_in_steps_as_at_once(name, number):
+    def load(schema, in_steps):
+        body = {"player_name": "Pat", "action_type": "x", "target_players": "all"}
+        body[name] = LARGE_VALUES[number]
+        try:
+            return complete(schema.load_in_steps(body)) if in_steps else schema.load(body)
+        except ValidationError as error:
+            return error.messages
+
+    for schema in (
+        schemas.REGISTER, schemas.CREATE_ROOM.schema, schemas.JOIN.schema, schemas.SEND_ACTION,
+        schemas.GAME_DATA.schema, schemas.UNITY_DATA,
+    ):  # fmt: skip
+        assert load(schema, True) == load(schema, False), schema
+
+
+@pytest.mark.parametrize("nested", [0, 1, 2])
+async def test_json_in_a_text_is_parsed_beside_other_work(scene, nested, monkeypatch):
+    """A text with 30,000 lists held the loop for 15 ms, together with the body around it."""
+    text = f'{{"a":{LISTS}}}'
+    for _ in range(nested):
+        text = json.dumps(text)
+    monkeypatch.setattr(schemas, "parse_json", None)
+    turns, counting = 0, True
+
+    async def count():
+        nonlocal turns
+        while counting:
+            await asyncio.sleep(0)
+            turns += 1
+
+    seen = []
+
+    def log_turns(raw):
+        seen.append(turns)
+        return (yield from parse_in_steps(raw))
+
+    monkeypatch.setattr(schemas, "parse_in_steps", log_turns)
+    counter = asyncio.create_task(count())
+    body = {"player_name": "Pat", "player_data_json": text}
+    answer = await scene.arena.anonymous.post(REGISTER, body)
+    counting = False
+    await counter
+    assert answer.status == (200 if nested < 2 else 400)
+    assert len(seen) == nested + 1
+    # Each level is parsed in an iteration of its own.
+    assert len(set(seen)) == len(seen)

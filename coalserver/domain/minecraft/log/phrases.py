@@ -30,9 +30,9 @@ MAX_TEXT_LENGTH = 2048
 SITE_NAME = "COAL"
 
 _DECORATIONS = re.compile(r"\[[^\]]*\]|\([^)]*\)")
-#: A name has a letter or a digit: proxies draw arrows (`<->`). Possessive, so that a long text without an end takes
-#: linear time.
-SENDER = r"<([^>\w]*+\w[^>]*+)>"
+#: A name has a letter or a digit: proxies draw arrows (`<->`). Possessive and bounded, so that a long text without an
+#: end takes little time.
+SENDER = r"<([^>\w]{0,1000}+\w[^>]{0,1000}+)>"
 _CHAT = re.compile(rf"{SENDER} (.*)", re.DOTALL)
 _CHANNEL_CHAT = re.compile(rf"\[([^\]]*)\] ?{SENDER} (.*)", re.DOTALL)
 _TEAM_CHAT = re.compile(rf"-> (?:\[[^\]]*\] )?{SENDER} (.*)", re.DOTALL)

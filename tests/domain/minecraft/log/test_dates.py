@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coalserver.core.steps import complete
 from coalserver.domain.minecraft.log.dates import (
     MAX_STEP_BACK_SECONDS,
     FileDates,
@@ -217,7 +218,7 @@ def test_lines_before_the_clock_steps_back_are_of_the_first_hour(prefix):
         FileDates("Europe/Berlin", date(2026, 10, 25)),
         LiveDates.from_time(at("2026-10-25 02:15:00"), "Europe/Berlin"),
     ):
-        parsed = parse_batch([texts[prefix].format(time) for time in times], dates)
+        parsed = complete(parse_batch([texts[prefix].format(time) for time in times], dates))
         moments = [line.at - at("2026-10-25 00:00:00") for line in parsed if line.at is not None]
         assert moments == [1800, 3599, 3598, 3601, 5400, 7800]
 

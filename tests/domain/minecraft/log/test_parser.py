@@ -6,12 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from coalserver.core.steps import complete
+from coalserver.domain.minecraft.log import parser
 from coalserver.domain.minecraft.log.dates import FileDates, LiveDates, NoDates
+from coalserver.domain.minecraft.log.header import MAX_COLOR_CODES
 from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import (
+    STEP_CHARACTERS,
+    STEP_LINES,
     ParsedLine,
     join_chats,
     line_identity,
+    parse_batch,
     parse_line,
     parse_lines,
 )
@@ -445,3 +451,48 @@ def test_identity_does_not_depend_on_the_zone():
     assert line_identity(1, parse_line(line, NoDates("UTC"))) == line_identity(
         1, parse_line(line, NoDates("Asia/Tokyo"))
     )
+
+
+@pytest.mark.parametrize(
+    ("lengths", "steps"),
+    [
+        ([], []),
+        ([30], [1]),
+        ([30] * 250, [100, 100, 50]),
+        ([1000] * 1000, None),
+        ([100_000, 30, 30, 100_000, 100_000], [1, 2, 1, 1]),
+    ],
+)
+def test_batch_is_parsed_in_steps(lengths, steps, monkeypatch):
+    """A thousand lines that resemble deaths held the loop for 57 ms."""
+    lines = [VANILLA + f"Steve was slain by Zombie using [{'x' * length}" for length in lengths]
+    expected, seen = parse_lines(lines, TODAY)[0], []
+
+    def counted(some, dates):
+        seen.append(some)
+        return parse_lines(some, dates)
+
+    monkeypatch.setattr(parser, "parse_lines", counted)
+    assert complete(parse_batch(lines, TODAY)) == expected
+    assert steps is None or [len(some) for some in seen if some] == steps
+    for some in seen:
+        assert len(some) <= STEP_LINES
+        assert len(some) <= 1 or sum(map(len, some)) <= STEP_CHARACTERS
+
+
+@pytest.mark.parametrize("place", ["<{}Steve> hi", "<Steve> {}hi", "{}<Steve> hi"])
+@pytest.mark.parametrize("count", [1, MAX_COLOR_CODES, MAX_COLOR_CODES + 5])
+def test_only_as_many_colour_codes_as_a_line_can_have_are_removed(place, count):
+    line = parse_text_line(place.format("§a" * count))
+    left = "§a" * max(count - MAX_COLOR_CODES, 0)
+    assert line.text == place.format(left)
+    if not left:
+        assert (line.kind, line.display_name) == (LineKind.CHAT, "Steve")
+        assert line.chat.replace("§a", "") == "hi"
+
+
+@pytest.mark.parametrize(("length", "kind"), [(1000, LineKind.CHAT), (3000, LineKind.UNKNOWN)])
+@pytest.mark.parametrize("letter", "a<")
+def test_name_of_a_sender_is_looked_for_in_its_possible_length(letter, length, kind):
+    """A line of a mebibyte of angle brackets took 20 to 30 ms."""
+    assert parse_text_line(f"<{letter * (length - 1)}a> hi").kind == kind
