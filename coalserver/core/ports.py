@@ -191,10 +191,12 @@ class History(Protocol):
     async def line(self, id: int) -> LogLine | None:
         """Return the line with this id, or None."""
 
-    async def count_lines(self, query: LineQuery, by: Sequence[str] = ()) -> list[LineCount]:
+    async def count_lines(
+        self, query: LineQuery, by: Sequence[str] = (), limit: int | None = None
+    ) -> list[LineCount]:
         """Return the number of lines with a time, regardless of `words`, by values of `by`, largest first.
 
-        `by` may contain `username`, `death`, `killer` and `message`.
+        `limit`: the number of counts, at most. `by` may contain `username`, `death`, `killer` and `message`.
         """
 
     async def visits(self, query: VisitQuery, limit: int) -> list[StoredVisit]:

@@ -130,8 +130,10 @@ class MemoryStore:
     async def line(self, id: int) -> LogLine | None:
         return self._history.lines.get(id)
 
-    async def count_lines(self, query: LineQuery, by: Sequence[str] = ()) -> list[LineCount]:
-        return self._history.count_lines(query, by)
+    async def count_lines(
+        self, query: LineQuery, by: Sequence[str] = (), limit: int | None = None
+    ) -> list[LineCount]:
+        return self._history.count_lines(query, by)[:limit]
 
     async def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
         return self._history.playtime(world, usernames)

@@ -99,6 +99,14 @@ async def test_world_cards_are_refreshed_every_minute(member, fake_agent):
     await expect(ann.part("worlds")).to_contain_text("Bob")
 
 
+async def test_refreshed_list_of_players_counts_those_that_are_not_named(member, fake_agent):
+    ann = await member("/servers/mill")
+    for start in (0, 102):
+        await fake_agent.send_lines(*(login(f"p{number}") for number in range(start, start + 102)))
+    await expect(ann.page.locator(".online-list")).to_contain_text("and 4 more")
+    await expect(ann.page.locator("[data-ref=count]")).to_have_text("204")
+
+
 async def test_refreshed_cards_are_those_of_the_page_that_is_shown(member, server):
     ann = await member()
     await ann.page.clock.install()

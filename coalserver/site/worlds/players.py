@@ -178,7 +178,12 @@ async def _events_page(
         {"player": player},
     )
     counts = (
-        await ctx.core.history.count_lines(LineQuery(world.id, category), ("username",))
+        await ctx.core.history.count_lines(
+            # One more: lines without a player may be among them.
+            LineQuery(world.id, category),
+            ("username",),
+            SHORT_LIST_SIZE + 1,
+        )
         if not player
         else []
     )

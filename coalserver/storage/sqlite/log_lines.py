@@ -143,8 +143,10 @@ def newest(db: sqlite3.Connection, tag_sets: Tags, query: LineQuery, limit: int)
     return _lines(db, tag_sets, found)
 
 
-def count_lines(db: sqlite3.Connection, query: LineQuery, by: Sequence[str]) -> list[LineCount]:
-    """Return how many lines match the query, for each combination of values of `by`."""
+def count_lines(
+    db: sqlite3.Connection, query: LineQuery, by: Sequence[str], limit: int | None
+) -> list[LineCount]:
+    """Return how many lines match the query, for each combination of values of `by`, or for some with the most."""
     query = replace(query, words=None)
     if query.username == "":
         return [] if by else [LineCount((), 0)]
@@ -161,8 +163,11 @@ def count_lines(db: sqlite3.Connection, query: LineQuery, by: Sequence[str]) -> 
         )
     columns = ", ".join(GROUPS[name] for name in by)
     grouped = f" GROUP BY {columns} ORDER BY count(*) DESC, {columns}" if by else ""
+    limited = "" if limit is None else " LIMIT ?"
+    params += () if limit is None else (limit,)
     rows = db.execute(
-        f"SELECT count(*){', ' if by else ''}{columns} FROM line WHERE {condition}{grouped}", params
+        f"SELECT count(*){', ' if by else ''}{columns} FROM line WHERE {condition}{grouped}{limited}",
+        params,
     )
     return [LineCount(tuple(parts), lines) for lines, *parts in rows]
 

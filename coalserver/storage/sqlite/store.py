@@ -163,8 +163,10 @@ class SqliteStore:
         tag_sets, id = self._tags, min(id, MAX_INTEGER)
         return await self._call(self._reader, log_lines.line_by_id, tag_sets, id)
 
-    async def count_lines(self, query: LineQuery, by: Sequence[str] = ()) -> list[LineCount]:
-        return await self._call(self._reader, log_lines.count_lines, query, by)
+    async def count_lines(
+        self, query: LineQuery, by: Sequence[str] = (), limit: int | None = None
+    ) -> list[LineCount]:
+        return await self._call(self._reader, log_lines.count_lines, query, by, limit)
 
     async def playtime(self, world: int, usernames: Sequence[str]) -> list[PlaytimeStats]:
         return await self._call(self._reader, sqlite_visits.playtime, world, usernames)

@@ -7,6 +7,7 @@ from coalserver.core.commands.worlds import create_world, update_world
 from coalserver.core.queries.accounts import get_account_by_email
 from coalserver.core.queries.worlds import get_world
 from coalserver.domain.minecraft.world import WorldStatus
+from coalserver.site.worlds.context import MAX_ONLINE
 from tests.apis.browser import Browser
 from tests.apis.hosting import Stage, make_startable, set_stage
 from tests.site.sample_worlds import JSON, log_lines, login, logout, make_world, send_ping
@@ -176,3 +177,15 @@ async def test_world_that_was_never_connected_shows_no_lag_and_says_so_in_the_ch
     assert "Not connected. Your message will be delivered when the world is running." in (
         chat.raw.decode()
     )
+
+
+async def test_page_names_the_players_who_came_last_and_counts_all(test_app, world, ann):
+    await log_lines(test_app, world, *(login(f"p{number}") for number in range(MAX_ONLINE + 3)))
+    for path in ("/servers/mill", "/servers/mill/chats"):
+        page = (await ann.get(path)).raw.decode()
+        assert f'data-ref="count">{MAX_ONLINE + 3}<' in page and "and 3 more" in page
+        assert page.count('class="online-player"') == MAX_ONLINE
+    state = (await ann.get("/servers/mill", **JSON)).json
+    assert state["online"] == MAX_ONLINE + 3
+    names = [player["name"] for player in state["there"]]
+    assert names == [f"p{number}" for number in range(MAX_ONLINE + 2, 2, -1)]

@@ -292,6 +292,7 @@ async def test_lines_are_counted_by_groups(store):
     assert await store.count_lines(LineQuery(1)) == [((), 5)]
     deaths = LineQuery(1, LineCategory.DEATH)
     assert await store.count_lines(deaths, ("username",)) == [(("Ada",), 3), (("Bob",), 1)]
+    assert await store.count_lines(deaths, ("username",), 1) == [(("Ada",), 3)]
     adas = LineQuery(1, LineCategory.DEATH, username="Ada")
     by_cause = await store.count_lines(adas, ("death", "killer"))
     assert by_cause == [(("death.mob", "Zombie"), 2), (("death.fell", ""), 1)]
