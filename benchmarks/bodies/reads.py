@@ -1,10 +1,12 @@
 """What accepted bodies become, when it is read for the first time."""
 
+import http.client
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from benchmarks.bodies import shapes
-from benchmarks.bodies.client import KIB, Case, Headers, Target, frame
+from benchmarks.bodies.client import KIB, TIMEOUT_SECONDS, Case, Headers, Target, frame
 from benchmarks.bodies.stage import Stage, with_members
 
 #: Shapes of events that are read: the requests for one take a second.
@@ -64,17 +66,20 @@ def updates(stage: Stage) -> Iterator[Case]:
     """A page of updates, each as large as it may be, for each kind of client."""
     path = "/api/game_room.php/updates"
 
-    def fill(body: bytes) -> None:
-        for _ in range(50):
-            if not post(stage.target, path, stage.host, body).startswith("2"):
-                return
+    def fill(body: dict[str, object], value: bytes) -> str:
+        """Send as many updates as a response has, and return the id of the first one for the guest."""
+        first = ""
+        for _ in range(51):
+            answer = http_json(stage.target, path, stage.host, with_members(body, ("data",), value))
+            ids = dict(zip(answer["target_players_ids"], answer["update_ids"], strict=True))
+            first = first or ids[stage.scene.guest.id]
+        return first
 
     for shape, value in shapes.values(64 * KIB - 200).items():
         if shape in READ_SHAPES:
-            body = with_members({"type": "x", "target_players": "all"}, ("data",), value)
-            fill(body)
-            for form in ("", "?format=unity", "?format=json"):
-                poll = f"{path}/poll{form}"
+            last_update = fill({"type": "x", "target_players": "all"}, value)
+            for form in ("", "&format=unity", "&format=json"):
+                poll = f"{path}/poll?last_update={last_update}{form}"
                 yield Case(
                     f"GET updates/poll{form}", shape,
                     lambda poll=poll: stage.target.request("GET", poll, stage.guest),  # type: ignore[misc]
@@ -101,7 +106,49 @@ def player_data(stage: Stage) -> Iterator[Case]:
         )  # fmt: skip
 
 
+def lists(stage: Stage) -> Iterator[Case]:
+    """Rooms with rules, and actions that wait, each as large as it may be."""
+    path, target = "/api/game_room.php", stage.target
+    players = [stage.lone]
+    for number in range(30):
+        body = json.dumps({"player_name": f"P{number}"}).encode()
+        answer = http_json(target, "/api/game_players.php/register", stage.api, body)
+        players.append({**stage.api, "X-Player-Token": answer["private_key"]})
+    for shape, value in shapes.values(64 * KIB - 200).items():
+        if shape not in READ_SHAPES or not value.startswith((b"{", b"[", b'"')):
+            continue
+        rules = with_members({"room_name": "x", "max_players": 4}, ("rules",), b'{"a":%b}' % value)
+        for player in players:
+            post(target, f"{path}/leave", player, b"{}")
+            post(target, f"{path}/create", player, rules)
+        action = with_members(
+            {"action_type": "x", "target_players": "host"}, ("request_data",), value
+        )
+        for _ in range(60):
+            post(target, f"{path}/actions", stage.guest, action)
+        for form in ("", "?format=unity", "?format=json"):
+            for name, headers in (
+                ("list", stage.host), ("actions/pending", stage.host), ("current", stage.host),
+            ):  # fmt: skip
+                yield Case(
+                    f"GET {name}{form}", shape,
+                    lambda name=name, form=form, headers=headers: target.request(  # type: ignore[misc]
+                        "GET", f"{path}/{name}{form}", headers
+                    ),
+                )  # fmt: skip
+
+
+def http_json(target: Target, path: str, headers: Headers, body: bytes) -> Any:
+    """Send JSON and return the JSON of the answer."""
+    connection = http.client.HTTPConnection(*target.address, timeout=TIMEOUT_SECONDS)
+    connection.request("POST", path, body, headers)
+    found = json.loads(connection.getresponse().read())
+    connection.close()
+    return found
+
+
 def reads(stage: Stage) -> Iterator[Case]:
+    yield from lists(stage)
     yield from states(stage)
     yield from updates(stage)
     yield from player_data(stage)

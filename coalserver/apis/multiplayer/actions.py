@@ -12,7 +12,7 @@ from coalserver.apis.multiplayer.render import (
     format_iso_time,
     format_time,
     json_member,
-    success,
+    success_with_rows,
 )
 from coalserver.apis.multiplayer.schemas import COMPLETE_ACTION, POLL, SEND_ACTION, load_params
 from coalserver.apis.multiplayer.updates import ReadPositions, poll_for_result
@@ -82,9 +82,8 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
 
     found = await _poll(ctx, room, look)
     read_positions.put(position_key, frozenset(action.code for action in found))
-    return success(
-        ctx, {"actions": [_render_finished_action(ctx, room, action) for action in found]}
-    )
+    rows = [_render_finished_action(ctx, room, action) for action in found]
+    return await success_with_rows(ctx, {"actions": rows}, "actions")
 
 
 async def pending(ctx: RequestContext) -> web.StreamResponse:
@@ -96,7 +95,8 @@ async def pending(ctx: RequestContext) -> web.StreamResponse:
         return found, bool(found)
 
     found = await _poll(ctx, room, look)
-    return success(ctx, {"actions": [render_pending_action(ctx, room, action) for action in found]})
+    rows = [render_pending_action(ctx, room, action) for action in found]
+    return await success_with_rows(ctx, {"actions": rows}, "actions")
 
 
 async def _poll(

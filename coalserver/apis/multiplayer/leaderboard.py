@@ -9,7 +9,7 @@ from aiohttp import web
 from marshmallow import fields
 
 from coalserver.apis.multiplayer import auth
-from coalserver.apis.multiplayer.render import JSON, json_member, success
+from coalserver.apis.multiplayer.render import JSON, json_member, success_with_rows
 from coalserver.apis.multiplayer.schemas import Data, IntegerField, LenientField, LenientSchema
 from coalserver.core.leaderboards import Fields, Filters
 from coalserver.core.queries.games import leaderboard_page
@@ -92,7 +92,7 @@ async def get_leaderboard(ctx: RequestContext) -> web.StreamResponse:
     }
     if body["shows_offset"]:
         payload["offset"] = start
-    return success(ctx, payload)
+    return await success_with_rows(ctx, payload, "leaderboard")
 
 
 def _field_name(name: Any) -> str:

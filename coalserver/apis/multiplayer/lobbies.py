@@ -25,6 +25,7 @@ from coalserver.apis.multiplayer.render import (
     last_seen,
     render_removal,
     success,
+    success_with_rows,
 )
 from coalserver.apis.multiplayer.requests import render_pending_request
 from coalserver.apis.multiplayer.schemas import (
@@ -55,7 +56,8 @@ async def list_lobbies(ctx: RequestContext) -> web.StreamResponse:
     found, _ = await ctx.core.query_in_steps(
         open_lobbies, game=ctx.caller.get_game().tag, full=False, **params
     )
-    return success(ctx, {"lobbies": [_render_lobby(ctx, lobby) for lobby in found]})
+    rows = [_render_lobby(ctx, lobby) for lobby in found]
+    return await success_with_rows(ctx, {"lobbies": rows}, "lobbies")
 
 
 def _render_lobby(ctx: RequestContext, lobby: Lobby) -> JSON:

@@ -20,6 +20,7 @@ from coalserver.apis.multiplayer.render import (
     json_member,
     last_seen,
     success,
+    success_with_rows,
 )
 from coalserver.apis.multiplayer.schemas import (
     KICK,
@@ -215,7 +216,8 @@ async def list_members(membership: Membership, ctx: RequestContext) -> web.Strea
     """Return the members of the caller's lobby or room, the host first."""
     roster = membership.get_own(ctx).roster
     rows = [membership.render_member(ctx, roster, seat) for seat in seats_host_first(roster)]
-    return success(ctx, {"players": rows, "last_updated": format_iso_time(ctx.now)})
+    members = {"players": rows, "last_updated": format_iso_time(ctx.now)}
+    return await success_with_rows(ctx, members, "players")
 
 
 def seats_host_first(roster: Roster) -> Sequence[Seat]:

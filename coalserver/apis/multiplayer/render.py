@@ -1,5 +1,6 @@
 """Rendering of values in responses."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from coalserver.web.responses import json_response
 
 JSON = dict[str, Any]
 
+#: Bytes of rows that are rendered at once.
+STEP_BYTES = 512 * 1024
 #: Members that are 0 or 1, numbers in a string, and times, in the form of some sample.
 FLAGS = frozenset(
     {"can_leave", "can_leave_room", "has_password", "host_switch", "is_host", "is_online"}
@@ -55,6 +58,32 @@ def success(ctx: RequestContext, members: JSON) -> web.StreamResponse:
     if (game is None or game.typed or ctx.query_string) and is_typed(ctx):
         payload = typed(payload)
     return json_response(payload)
+
+
+async def success_with_rows(ctx: RequestContext, members: JSON, name: str) -> web.StreamResponse:
+    """Return what `success` does. Rows in the member `name` may be large: other requests run while they are rendered.
+
+    To escape JSON for Unity clients takes 3 ms for each megabyte; for others it is only copied.
+    """
+    if not is_unity_client(ctx):
+        return success(ctx, members)
+    rows, size, are_typed = [], 0, is_typed(ctx)
+    for row in members[name]:
+        rendered = orjson.dumps(typed(row) if are_typed else row)
+        rows.append(rendered)
+        size += len(rendered)
+        if size > STEP_BYTES:
+            size = 0
+            await asyncio.sleep(0)
+    joined = b"[%b]" % b",".join(rows)
+    if len(joined) <= STEP_BYTES:
+        return success(ctx, {**members, name: orjson.Fragment(joined)})
+    # Each copy of some megabytes takes a few milliseconds.
+    rows.clear()
+    await asyncio.sleep(0)
+    response = success(ctx, {**members, name: orjson.Fragment(joined)})
+    await asyncio.sleep(0)
+    return response
 
 
 def is_typed(ctx: RequestContext) -> bool:

@@ -26,6 +26,7 @@ from coalserver.apis.multiplayer.render import (
     last_seen,
     render_removal,
     success,
+    success_with_rows,
     typed,
 )
 from coalserver.apis.multiplayer.schemas import CREATE_ROOM, JOIN, LIST, load_deferred, load_params
@@ -67,7 +68,8 @@ async def list_rooms(ctx: RequestContext) -> web.StreamResponse:
     params = load_params(ctx, LIST.schema)
     game = ctx.caller.get_game().tag
     found = await ctx.core.query_in_steps(joinable_rooms, game=game, **params)
-    return success(ctx, {"rooms": [_render_room(ctx, room) for room in found]})
+    rows = [_render_room(ctx, room) for room in found]
+    return await success_with_rows(ctx, {"rooms": rows}, "rooms")
 
 
 def _render_room(ctx: RequestContext, room: Room) -> JSON:

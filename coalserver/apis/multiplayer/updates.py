@@ -16,7 +16,7 @@ from aiohttp import web
 from coalserver.apis.multiplayer import auth
 from coalserver.apis.multiplayer.idempotency import execute
 from coalserver.apis.multiplayer.membership import get_own_room
-from coalserver.apis.multiplayer.render import JSON, format_time, json_member, success
+from coalserver.apis.multiplayer.render import JSON, format_time, json_member, success_with_rows
 from coalserver.apis.multiplayer.schemas import (
     POLL_UPDATES,
     SEND_UPDATE,
@@ -113,9 +113,8 @@ async def poll(ctx: RequestContext) -> web.StreamResponse:
     watched = (topics.updates(room.id, ctx.caller.player_id), topics.room_chat(room.id))
     found = await poll_for_result(ctx, room, watched, params["wait"], look)
     rows = [reader.render(entry) for entry in found]
-    return success(
-        ctx, {"updates": rows, "last_update": rows[-1]["update_id"] if rows else last_update}
-    )
+    members = {"updates": rows, "last_update": rows[-1]["update_id"] if rows else last_update}
+    return await success_with_rows(ctx, members, "updates")
 
 
 async def _get_readable_room(ctx: RequestContext) -> Room:
