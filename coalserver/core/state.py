@@ -60,9 +60,15 @@ class Index(NamedTuple):
 
     names: tuple[str, ...]
     keys_of: Callable[[Any], tuple[Keys, ...]]
+    #: Returns the fields on which keys and listings depend, of a class whose other fields change often.
+    parts_of: Callable[[Any], tuple[Any, ...]] | None = None
 
 
 _player_of = attrgetter("player")
+#: The fields of a room on which its keys and its row in the listing depend.
+ROOM_PARTS = (
+    *("id", "code", "game", "name", "roster", "password", "options", "state", "close_reason"),
+)
 
 
 def _world_keys(world: World) -> tuple[Keys, ...]:
@@ -231,6 +237,8 @@ INDEXES: Mapping[type, Index] = {
             ("",) if room.close_reason is not None else (),
             tuple(map(_player_of, room.roster.seats)) if room.close_reason is not None else (),
         ),
+        # A turn changes none of them.
+        attrgetter(*ROOM_PARTS),
     ),
     SyncedState: Index((), lambda _: ()),
     Action: Index(
@@ -474,7 +482,9 @@ class State:
             values.pop(id, None)
         else:
             values[id] = value
-        keys_of = INDEXES[kind].keys_of
+        _, keys_of, parts_of = INDEXES[kind]
+        if parts_of and old is not None and value is not None and parts_of(old) == parts_of(value):
+            return
         before = repeat(()) if old is None else keys_of(old)
         after = repeat(()) if value is None else keys_of(value)
         if before != after:

@@ -170,7 +170,7 @@ class UnitOfWork:
         touched = self._touched.get(kind)
         if not touched:
             return found
-        names, keys_of = INDEXES[kind]
+        names, keys_of, _ = INDEXES[kind]
         position = names.index(index)
         unchanged = [value for value in found if value.id not in touched]  # type: ignore[attr-defined]
         changed = (value for value in touched.values() if value is not None)

@@ -1,14 +1,19 @@
 """State: its indexes, and what an entity costs in memory."""
 
+import dataclasses
 import gc
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from coalserver.core.state import INDEXES, State
-from coalserver.domain.play.lobby import Lobby
+from coalserver.core.listings import _room_row
+from coalserver.core.state import INDEXES, ROOM_PARTS, State
+from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.player import Player, Token
+from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster, Seat
+from tests.domain.builders import make_room
 
 ids = some.integers(1, 6)
 games = some.sampled_from(("", "noughts", "chess"))
@@ -110,3 +115,29 @@ def test_index_of_members_holds_all_of_them_however_many(steps):
     for id in rosters:
         state.set(Lobby, id, None)
     assert not any(state.count_under(Lobby, "member", player) for player in range(1, 15))
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Room), ids=lambda field: field.name)
+def test_field_that_may_change_without_an_update_is_in_no_key_and_no_listing(field):
+    others = {"current": (1,), "outcome": b"1", "turns": 5, "realtime": True, "lobby": 3}
+    others |= {"opened": 7.5, "touched": 7.5, "authority": "secret", "closed": 7.5}
+    room, index = make_room(1, 2), INDEXES[Room]
+    if field.name in ROOM_PARTS:
+        assert field.name not in others
+        return
+    changed = dataclasses.replace(room, **{field.name: others[field.name]})
+    assert index.keys_of(changed) == index.keys_of(room)
+    assert _room_row(changed) == _room_row(room)
+
+
+def test_turn_updates_neither_keys_nor_listings(monkeypatch):
+    state, room = State(), make_room(1, 2)
+    state.set(Room, room.id, room)
+    updated = []
+    monkeypatch.setitem(state._watchers, Room, lambda *change: updated.append(change))
+    played = room.play(1, {}, None, 5.0)
+    state.set(Room, room.id, played)
+    assert not updated and state.get(Room, room.id) is played
+    closed = played.close(CloseReason.CLOSED, 6.0)
+    state.set(Room, room.id, closed)
+    assert updated == [(played, closed)]
