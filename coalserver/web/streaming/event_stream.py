@@ -7,6 +7,7 @@ connection call it.
 
 import asyncio
 import random
+from collections import deque
 from dataclasses import dataclass
 from math import inf
 from typing import Protocol
@@ -37,6 +38,7 @@ from coalserver.web.streaming.server_sent_events import (
     chunked_sse_frame,
     sse_frame,
 )
+from coalserver.web.streaming.socket_reader import REQUESTS_AT_ONCE
 from coalserver.web.streaming.subscriptions import (
     CURSOR_HEADER,
     Subscribe,
@@ -46,6 +48,7 @@ from coalserver.web.streaming.subscriptions import (
 )
 from coalserver.web.streaming.timers import Handle
 from coalserver.web.streaming.websocket import CheckedSocket, WebSocketConnection, frame
+from coalserver.web.streaming.write_queue import WriteQueue
 
 #: Seconds without reading after which a client is closed with TRY_AGAIN.
 STALLED_SECONDS = 30
@@ -160,7 +163,7 @@ class EventStream:
             return
         remaining = self._subscription.valid_until - self._app.core.expiry_time
         if remaining < 0:
-            return self.close(REFUSED)
+            return self.refuse()
         if remaining < inf:
             seconds = min(remaining + TOKEN_SECONDS, MAX_TOKEN_SECONDS)
             self._token_end = _TokenEnd(self)
@@ -168,9 +171,22 @@ class EventStream:
 
     def close(self, code: int) -> None:
         """End the stream and its connection, and release everything that refers to the stream."""
-        if self.ended:
-            return
-        self.ended = True
+        if not self.ended:
+            self.ended = True
+            self.release(code)
+
+    def refuse(self) -> None:
+        """Write nothing more to a caller who has lost their rights, and close the stream in turns with others.
+
+        One event, or one second, can end the rights of thousands.
+        """
+        if not self.ended:
+            self.ended = True
+            self._leave_group()
+            self._app.per_process(RefusedStreams).add(self)
+
+    def release(self, code: int) -> None:
+        """End the connection, and release everything that refers to the stream."""
         self._leave_group()
         self._feed.unsubscribe(self._waiting_on, self)
         if self._stalled_seconds:
@@ -216,7 +232,7 @@ class EventStream:
         self._leave_group()
         subscription = self._current_subscription()
         if subscription is None:
-            return self.close(REFUSED)
+            return self.refuse()
         while feed.covers(self.cursor, subscription.topics):
             if transport.get_write_buffer_size() > HIGH_WATER_MARK:
                 self._stalled_seconds = 1
@@ -320,6 +336,30 @@ class EventStream:
         finally:
             self._catching_up = None
         self.wake()
+
+
+class RefusedStreams:
+    """The streams of one process that are refused but not yet closed."""
+
+    def __init__(self, app: AppContext) -> None:
+        self._streams: deque[EventStream] = deque()
+        self._queue = app.per_process(WriteQueue)
+
+    def add(self, stream: EventStream) -> None:
+        self._streams.append(stream)
+        self._queue.add(self)
+
+    def write_some(self) -> bool:
+        """Close some of the streams; return whether others are left."""
+        streams = self._streams
+        for _ in range(min(len(streams), REQUESTS_AT_ONCE)):
+            streams.popleft().release(REFUSED)
+        return bool(streams)
+
+    def fail(self, error: Exception) -> None:
+        """Close the others, after one of them could not be closed."""
+        while self._streams:
+            self._streams.popleft().release(REFUSED)
 
 
 class _TokenEnd:

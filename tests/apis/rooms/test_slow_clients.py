@@ -61,7 +61,10 @@ async def test_stalled_client_is_closed_and_can_resume(
     stalled = await open_stalled(bob, room, transport)
     before = connection_count(test_app)
     await flood(ann, room)
-    await test_app.wait_until(lambda: connection_count(test_app) < before)
+    # aiohttp's connection of the stream was counted, too, until its task had ended.
+    await test_app.wait_until(
+        lambda: not test_app.core.feed.waiter_count() and connection_count(test_app) < before
+    )
     stalled.close()
     async with listen("poll", bob, room, 0) as listener:
         assert set(await listener.types(400)) == {"options_changed"}

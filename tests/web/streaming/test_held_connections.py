@@ -14,6 +14,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from coalserver.core import feed
+from coalserver.core.commands.accounts import revoke_token
+from coalserver.core.queries.players import token_by_secret
 from coalserver.web import connections
 from coalserver.web.aiohttp_internals import HELD_CONNECTIONS, PRIVATE_MEMBERS
 from coalserver.web.connections import ConnectionRunner, ConnectionServer
@@ -459,6 +461,39 @@ async def test_tokens_that_end_in_one_second_end_their_streams_in_portions(
         await asyncio.sleep(0)
         ended.append(sum(stream.ended for stream in streams))
     assert max(after - before for before, after in pairwise([0, *ended])) == 2
+
+
+@KINDS
+async def test_event_that_ends_many_streams_closes_them_in_portions(
+    server: ParkingServer, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written to them in between."""
+    monkeypatch.setattr(event_stream, "REQUESTS_AT_ONCE", 2)
+    clients = [await open_feed(server, kind) for _ in range(7)]
+    streams = [one.stream for one in held(server)]
+    closed: list[object] = []
+    original = event_stream.EventStream.release
+    monkeypatch.setattr(
+        event_stream.EventStream,
+        "release",
+        lambda self, code: closed.append(self) or original(self, code),
+    )
+    token = server.core.query(token_by_secret, secret=server.token)
+    await server.core.execute(revoke_token, token_id=token.id)
+    assert all(stream.ended for stream in streams)
+    counts = [len(closed)]
+    clients[0].writer.transport.abort()
+    chat = asyncio.ensure_future(server.send_chat("not for him"))
+    while counts[-1] < 7:
+        await asyncio.sleep(0)
+        counts.append(len(closed))
+    await chat
+    assert max(after - before for before, after in pairwise(counts)) <= 2
+    for client in clients[1:]:
+        end = b"\x88\x02\x03\xf0" if kind == "socket" else b"0\r\n\r\n"
+        assert b"not for him" not in await read_until(client, end)
+    assert server.bob not in server.core.presence._connections
+    assert server.core.feed.waiter_count() == 0
 
 
 # The check of aiohttp's members.
