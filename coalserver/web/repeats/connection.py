@@ -178,7 +178,8 @@ class RepeatingConnection(RequestHandler):
         rest = self.take_rest()
         if rest and self.transport is not None:
             self.data_received(rest)
-            if not (self._rest or self._reading_paused or self._buffer_paused):
+            is_paused = self._reading_paused or self._buffer_paused
+            if not (self._rest or is_paused or len(self._behind) > MAX_BUFFERED_BYTES):
                 self._resume_transport_reading()
 
     def _resume_transport_reading(self) -> None:

@@ -248,6 +248,30 @@ async def test_reading_pauses_above_what_is_kept_behind_a_repeat(server, handler
         assert [(await client.read())[0] for _ in range(20)] == [200] * 20
 
 
+async def test_what_is_kept_behind_a_repeat_has_a_bound_however_much_comes_at_once(
+    server, handlers
+):
+    async with Client(server) as client:
+        client.send(post(path=b"/sample/7/wait"))
+        await until(lambda: handlers.waiting)
+        handlers.waiting.pop().set_result(None)
+        assert (await client.read())[0] == 204
+        client.send(post(path=b"/sample/7/wait"))
+        await until(lambda: handlers.waiting)
+        assert handlers.repeated == [False, True]
+        count = (4 << 20) // len(post())
+        client.send(post() * count)
+        protocol = client.protocol
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        # One read of the event loop, and what is kept.
+        assert 0 < len(protocol._behind) + len(protocol._rest) < 600_000
+        assert not protocol.transport.is_reading()
+        handlers.waiting.pop().set_result(None)
+        assert (await client.read())[0] == 204
+        assert [(await client.read())[0] for _ in range(count)] == [200] * count
+
+
 async def test_part_of_a_request_leaves_what_follows_to_aiohttp(server, handlers):
     async with Client(server) as client:
         await client.ask(post())
