@@ -8,11 +8,14 @@ goes on.
 """
 
 import asyncio
+import logging
 import select
 from os import read
 from typing import Protocol
 
 from coalserver.web.streaming.direct_writes import NO_SOCKET
+
+log = logging.getLogger(__name__)
 
 #: Sockets that are read before the loop looks at everything else: about 0.3 ms, and 3 ms if all have disconnected.
 SOCKETS_AT_ONCE = 100
@@ -95,10 +98,21 @@ class SocketReader:
             if not data:
                 _close(connection)
                 continue
-            if once or events != select.EPOLLIN or len(data) == MAX_BYTES:
-                # The end, an error, or perhaps more to read is behind these bytes.
-                connection.hand_back()
-            connection.data_received(data)
+            try:
+                if once or events != select.EPOLLIN or len(data) == MAX_BYTES:
+                    # The end, an error, or perhaps more to read is behind these bytes.
+                    connection.hand_back()
+                connection.data_received(data)
+            except Exception:
+                # The others are not told of their bytes again.
+                log.exception("A connection failed and is closed.")
+                _abort(connection)
+
+
+def _abort(connection: ReadConnection) -> None:
+    """Close a connection at once, as the event loop does after an error of its protocol."""
+    if connection.transport is not None:
+        connection.transport.abort()
 
 
 def _close(connection: ReadConnection) -> None:

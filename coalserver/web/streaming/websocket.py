@@ -151,6 +151,8 @@ class WebSocketConnection(HeldConnection):
         if len(received) > size and transport is not None:
             self._rest = received[size:]
             received = received[:size]
+            # From here on the transport reads alone: a socket reader would not pause.
+            self.hand_back()
             transport.pause_reading()
             asyncio.get_running_loop().call_soon(self._handle_rest)
         parser.inbox.socket = self

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -11,11 +12,11 @@ import pytest
 from coalserver.web.connections import ConnectionRunner
 from coalserver.web.streaming import direct_writes, socket_reader
 from coalserver.web.streaming.direct_writes import NO_SOCKET
-from coalserver.web.streaming.event_stream import SseConnection
+from coalserver.web.streaming.event_stream import FeedConnection, SseConnection
 from coalserver.web.streaming.held_connections import HeldConnection
 from coalserver.web.streaming.parked_poll import ParkingProtocol, ParkingRunner
 from coalserver.web.streaming.socket_reader import SocketReader
-from tests.web.streaming.parking_server import Connection, ParkingServer, run_parking_server
+from tests.web.streaming.parking_server import URL, Connection, ParkingServer, run_parking_server
 from tests.web.streaming.test_held_connections import (
     CLOSE_1000,
     HEADERS,
@@ -270,6 +271,53 @@ async def test_message_that_is_longer_than_one_read_is_read_whole(
     assert b"hello" in await read_until(connection, b"hello")
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_frames_behind_a_handshake_are_read_in_their_order(
+    server: ParkingServer, turns: int
+) -> None:
+    """They are handled in portions, and no later ones before the rest of those that came first."""
+    pings = [b"%04d" % number for number in range(1500)]
+    frames = [b"\x89\x84\0\0\0\0" + ping for ping in pings]
+    connection = await server.connect()
+    handshake = (
+        f"GET {URL}?after-event-id={server.core.feed.head} HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {server.token}\r\n{HEADERS['socket']}\r\n"
+    )
+    connection.writer.write(handshake.encode() + b"".join(frames[:700]))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    connection.writer.write(b"".join(frames[700:]))
+    for end in (b"\r\n\r\n", b"}"):
+        await read_until(connection, end)
+    answers = await read_until(connection, pings[-1])
+    assert [answers[at : at + 4] for at in range(2, len(answers), 6)] == pings
+
+
+async def test_connection_that_fails_is_closed_and_holds_up_no_other(
+    server: ParkingServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are told once of new bytes, so those that came with the failing one would never be read."""
+    connections = [await open_feed(server, "socket") for _ in range(5)]
+    await server.until(lambda: len(reader_of(server)._connections) == 5)
+    original, failed = FeedConnection.data_received, []
+
+    def fail_once(connection: FeedConnection, data: bytes) -> None:
+        if not failed:
+            failed.append(connection)
+            raise ZeroDivisionError
+        original(connection, data)
+
+    monkeypatch.setattr(FeedConnection, "data_received", fail_once)
+    for connection in connections:
+        connection.writer.write(PING)
+    answers = []
+    for connection in connections:
+        with suppress(ConnectionResetError):
+            answers.append(await connection.reader.read(3))
+    assert sorted(answers)[-4:] == [b"\x8a\x01y"] * 4
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_connections_are_read_by_the_loop_where_there_is_no_epoll(server, monkeypatch):
     monkeypatch.setattr(socket_reader, "AVAILABLE", False)
     connection = await server.connect()
@@ -414,6 +462,10 @@ async def test_server_that_parks_nothing_has_no_reader(
         partial(test_connection_without_a_request_ends, by="abort"),
         partial(test_connection_without_a_request_ends, by="server"),
         partial(test_connection_without_a_request_ends, by="data and end"),
+        *(
+            partial(test_frames_behind_a_handshake_are_read_in_their_order, turns=n)
+            for n in range(5)
+        ),
         partial(test_client_that_stops_reading_for_a_while_misses_nothing, kind="socket"),
         partial(test_client_that_stops_reading_for_a_while_misses_nothing, kind="stream"),
     ],

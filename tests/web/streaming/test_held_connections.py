@@ -248,6 +248,19 @@ async def test_frames_behind_the_handshake_are_read(server: ParkingServer, way: 
     assert await read_until(connection, b"hi") == b"\x8a\x02hi"
 
 
+async def test_large_read_of_a_feed_is_handled_before_later_bytes(server: ParkingServer) -> None:
+    connection, socket = await open_socket(server)
+    pings = [b"%04d" % number for number in range(700)]
+    frames = [b"\x89\x84\0\0\0\0" + ping for ping in pings]
+    # As the socket reader calls it. From then on the transport reads, and pauses.
+    socket.data_received(b"".join(frames[:600]))
+    assert socket.number not in server.server.reader._connections
+    connection.writer.write(b"".join(frames[600:]))
+    answers = await read_until(connection, pings[-1])
+    assert [answers[at : at + 4] for at in range(2, len(answers), 6)] == pings
+    await hear(server, connection, "still open")
+
+
 # WebSockets.
 
 
