@@ -183,6 +183,8 @@ class EventStream:
         if not self.ended:
             self.ended = True
             self._leave_group()
+            if self._catching_up is not None:
+                self._catching_up.cancel()
             self._app.per_process(RefusedStreams).add(self)
 
     def release(self, code: int) -> None:

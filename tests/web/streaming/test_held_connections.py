@@ -509,6 +509,30 @@ async def test_event_that_ends_many_streams_closes_them_in_portions(
     assert server.core.feed.waiter_count() == 0
 
 
+@KINDS
+async def test_nothing_is_read_for_a_stream_that_has_lost_its_rights(
+    server: ParkingServer, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that reads from disk when its token ends writes nothing of that."""
+    found: asyncio.Future[tuple[list[tuple[int, bytes]], int]] = asyncio.Future()
+
+    async def read(*args: object) -> tuple[list[tuple[int, bytes]], int]:
+        return await found
+
+    connection = await open_feed(server, kind)
+    [stream] = [one.stream for one in held(server)]
+    monkeypatch.setattr(event_stream, "read", read)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(server.core.feed), "covers", lambda *_: False)
+        await server.send_chat("what makes it read")
+        await until(lambda: stream._catching_up)
+        await asyncio.sleep(0)
+    found.set_result(([(7, b'"not for him"')], server.core.feed.head))
+    stream.refuse()
+    end = b"\x88\x02\x03\xf0" if kind == "socket" else b"0\r\n\r\n"
+    assert b"not for him" not in await read_until(connection, end)
+
+
 # The check of aiohttp's members.
 
 
