@@ -21,8 +21,8 @@ WEBSOCKETS = "WebSockets"
 #: Members of `RequestHandler`, or of the class in OWNERS. Those of connections are always needed.
 PRIVATE_MEMBERS: Mapping[str, tuple[str, ...]] = {
     "connections": (
-        "_buffer_paused", "_manager", "_messages", "_pause_transport_reading", "_payload_parser", "_reading_paused",
-        "_request_count", "_request_in_progress", "_resume_transport_reading", "_upgraded",
+        "_buffer_paused", "_manager", "_max_msg_queue_size", "_messages", "_pause_transport_reading", "_payload_parser",
+        "_reading_paused", "_request_count", "_request_in_progress", "_resume_transport_reading", "_upgraded",
     ),
     RELEASED_CONNECTIONS: (
         "_close", "_force_close", "_keepalive_handle", "_keepalive_timeout", "_loop", "_max_msg_queue_size",

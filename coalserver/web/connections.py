@@ -157,6 +157,9 @@ class Connection(RepeatingConnection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # aiohttp's parser stops at its limit of requests that wait, and counts one too many once a body has come after
+        # its request was begun. It would not be asked to go on, since to the connection the queue is not full.
+        self._max_msg_queue_size -= 1
         self._network = ""
         self._released = self._release_wanted = False
         #: While a socket reader reads this connection, and its transport has nothing to write.
@@ -251,7 +254,7 @@ class Connection(RepeatingConnection):
             payload_exception=web.RequestPayloadError,
             # As in ConnectionRunner.
             auto_decompress=False,
-            max_msg_queue_size=self._max_msg_queue_size,
+            max_msg_queue_size=self._max_msg_queue_size + 1,
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

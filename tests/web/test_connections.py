@@ -347,6 +347,33 @@ async def test_many_requests_at_once_are_answered_in_their_order(
 
 
 @RUNNERS
+async def test_many_requests_behind_a_body_that_came_late_are_all_answered(
+    runner_class: type[ConnectionRunner],
+) -> None:
+    """aiohttp's parser counts one request too many then, and stops early."""
+    begun = asyncio.Event()
+
+    async def handle(request: web.Request) -> web.Response:
+        begun.set()
+        return web.Response(body=await request.read())
+
+    app = web.Application()
+    app.router.add_route("*", "/", handle)
+    runner = runner_class(app, access_log=None)
+    reader, writer = await asyncio.open_connection("127.0.0.1", await start(runner))
+    try:
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+        await begun.wait()
+        last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        writer.write(b"{}" + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 100 + last)
+        async with asyncio.timeout(10):
+            assert (await reader.read()).count(b"HTTP/1.1 200 OK") == 102
+    finally:
+        writer.close()
+        await runner.cleanup()
+
+
+@RUNNERS
 async def test_body_that_its_handler_reads_slowly_is_not_kept_in_memory(
     runner_class: type[ConnectionRunner],
 ) -> None:
