@@ -190,7 +190,7 @@ class RepeatingConnection(RequestHandler):
             super()._resume_transport_reading()
 
     def take_rest(self) -> bytes:
-        """Return bytes that were received and are not handled yet, for who takes the transport."""
+        """Return bytes that were received and are not handled yet, to the owner that takes the transport."""
         rest, self._rest = self._rest, b""
         return rest
 

@@ -1,6 +1,6 @@
 """Reads the sockets of parked polls, WebSockets, event streams and new connections, a number at a time.
 
-Whoever is answered polls again at once, and thousands of clients may connect or disconnect in one moment. The event
+A client that is answered polls again at once, and thousands of them may connect or disconnect in one moment. The event
 loop reads up to a thousand sockets in the order in which bytes came, and many thousand before it does anything else: a
 request that comes behind the polls waits for all of them, and with it what it publishes. So these sockets are in an
 epoll of their own, which is one more file descriptor to the loop: it reads some of them, looks at everything else, and

@@ -496,7 +496,7 @@ async def test_event_that_ends_many_streams_closes_them_in_portions(
     assert all(stream.ended for stream in streams)
     counts = [len(closed)]
     clients[0].writer.transport.abort()
-    chat = asyncio.ensure_future(server.send_chat("not for him"))
+    chat = asyncio.ensure_future(server.send_chat("not for them"))
     while counts[-1] < 7:
         await asyncio.sleep(0)
         counts.append(len(closed))
@@ -504,7 +504,7 @@ async def test_event_that_ends_many_streams_closes_them_in_portions(
     assert max(after - before for before, after in pairwise(counts)) <= 2
     for client in clients[1:]:
         end = b"\x88\x02\x03\xf0" if kind == "socket" else b"0\r\n\r\n"
-        assert b"not for him" not in await read_until(client, end)
+        assert b"not for them" not in await read_until(client, end)
     assert server.bob not in server.core.presence._connections
     assert server.core.feed.waiter_count() == 0
 
@@ -527,10 +527,10 @@ async def test_nothing_is_read_for_a_stream_that_has_lost_its_rights(
         await server.send_chat("what makes it read")
         await until(lambda: stream._catching_up)
         await asyncio.sleep(0)
-    found.set_result(([(7, b'"not for him"')], server.core.feed.head))
+    found.set_result(([(7, b'"not for them"')], server.core.feed.head))
     stream.refuse()
     end = b"\x88\x02\x03\xf0" if kind == "socket" else b"0\r\n\r\n"
-    assert b"not for him" not in await read_until(connection, end)
+    assert b"not for them" not in await read_until(connection, end)
 
 
 # The check of aiohttp's members.
