@@ -68,13 +68,14 @@ async def _serve(ctx: RequestContext, socket: FeedSocket) -> None:
     connection = SyncConnection(ctx, socket)
     try:
         after = connection.join(await parse_json_aside(ctx, await _receive_join(socket)))
+        cursor = await connection.send_accepted(after)
+        await run_duplex(
+            ctx, socket, connection.subscribe, cursor, connection.handle_message, sync_frame
+        )
     except DomainError as error:
+        # Of the join, or of a token that ends or a session that is deleted before the stream begins.
         await connection.send_error(error)
-        return await close_socket(ctx, socket, WSCloseCode.POLICY_VIOLATION)
-    cursor = await connection.send_accepted(after)
-    await run_duplex(
-        ctx, socket, connection.subscribe, cursor, connection.handle_message, sync_frame
-    )
+        await close_socket(ctx, socket, WSCloseCode.POLICY_VIOLATION)
 
 
 class SyncConnection:
@@ -132,6 +133,7 @@ class SyncConnection:
             accepted["lost"] = True
         cache = self.ctx.app.render_cache
         await prepare_snapshot(cache, synced)
+        check_token_valid(core, self.ctx.caller)
         state = render_state(cache, synced)
         await self.socket.send_str(orjson.dumps(accepted).decode())
         await self.socket.send_str(state.decode())

@@ -1,7 +1,18 @@
 """The sync WebSocket: join, state, commands, leaving, timeouts and the end."""
 
+import pytest
+
+from coalserver.apis.hosts import sync
+from coalserver.core.commands.accounts import revoke_token
+from coalserver.core.queries.players import token_by_secret
 from tests.apis.app import TestApp
-from tests.apis.hosts.clients import make_host, make_hosted_session, make_hosts, make_noname_client
+from tests.apis.hosts.clients import (
+    make_host,
+    make_hosted_session,
+    make_hosts,
+    make_noname_client,
+    open_socket,
+)
 
 
 async def test_join_returns_accepted_and_the_state(test_app: TestApp) -> None:
@@ -119,6 +130,29 @@ async def test_noname_guest_takes_part_like_others(test_app: TestApp) -> None:
     assert socket.accepted["players"] == [session.host.uuid, ann.uuid, guest.uuid]
     await host.send(type="command", name="hi", to=guest.uuid)
     await socket.expect(type="command", name="hi")
+
+
+@pytest.mark.parametrize("step", ["prepare_snapshot", "run_duplex"])
+async def test_token_that_ends_while_its_member_joins_ends_the_connection(
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The handshake is answered already: a response of HTTP would be no frame."""
+    session, (ann,) = await make_hosted_session(test_app)
+    proceed = getattr(sync, step)
+
+    async def revoke_first(*args: object) -> None:
+        token = test_app.core.query(token_by_secret, secret=ann.token)
+        await test_app.core.execute(revoke_token, token_id=token.id)
+        await proceed(*args)
+
+    monkeypatch.setattr(sync, step, revoke_first)
+    socket = await open_socket(test_app, f"/sync/{session.id}")
+    await socket.send(type="join", session_id=session.id, player=ann.uuid, token=ann.token)
+    if step == "run_duplex":
+        await socket.expect(type="accepted")
+        await socket.expect(type="state")
+    assert (await socket.receive())["code"] == 401
+    assert await socket.wait_closed() == 1008
 
 
 async def test_banned_member_is_removed_and_disconnected(test_app: TestApp) -> None:
