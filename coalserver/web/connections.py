@@ -73,20 +73,34 @@ class ConnectionServer(web.Server):
     first_reader: SocketReader
     malformed_log: LimitedLog
     refused_log: LimitedLog
+    #: No connection is served beyond its current request.
+    stopping = False
     #: None: every request is aiohttp's.
     repeats: Repeats | None = None
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)
 
+    def pre_shutdown(self) -> None:
+        self.stopping = True
+        super().pre_shutdown()
+
     async def shutdown(self, timeout: float | None = None) -> None:
-        """Shut all connections down; other requests run between some of them and others."""
-        tasks = []
-        for number, connection in enumerate(self.connections, 1):
-            tasks.append(asyncio.ensure_future(connection.shutdown(timeout)))
-            if number % SHUT_DOWN_AT_ONCE == 0:
-                await asyncio.sleep(0)
-        await asyncio.gather(*tasks)
+        """Shut all connections down; other requests run between some of them and others.
+
+        Also those that take the place of others meanwhile: after a restart within the process they would be served by
+        the stopped server for ever.
+        """
+        self.stopping = True
+        begun: set[asyncio.Protocol] = set()
+        while left := [one for one in self.connections if one not in begun]:
+            begun.update(left)
+            tasks = []
+            for number, connection in enumerate(left, 1):
+                tasks.append(asyncio.ensure_future(connection.shutdown(timeout)))
+                if number % SHUT_DOWN_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            await asyncio.gather(*tasks)
         self._connections.clear()
 
     def release(self, network: str) -> None:
@@ -262,6 +276,9 @@ class Connection(RepeatingConnection):
         server = self._manager
         if not isinstance(server, ConnectionServer):
             return
+        if server.stopping:
+            # It was accepted before the server stopped to listen.
+            return self.force_close()
         # The transport begins to read when this returns.
         self._loop.call_soon(self._await_first_bytes, server)
         if not server.max_connections:

@@ -296,7 +296,15 @@ class TestApp:
         """Start a call and return its task once it waits for events."""
         waiting = self.core.feed.waiter_count()
         task = asyncio.ensure_future(call)
-        await self.wait_until(lambda: self.core.feed.waiter_count() > waiting or task.done())
+
+        def waits_now() -> bool:
+            # Those that were ended before may leave only now.
+            nonlocal waiting
+            count = self.core.feed.waiter_count()
+            waiting = min(waiting, count)
+            return count > waiting or task.done()
+
+        await self.wait_until(waits_now)
         return task
 
 

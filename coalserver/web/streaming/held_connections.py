@@ -174,6 +174,8 @@ class HeldConnection(asyncio.Protocol):
         """Take the place of aiohttp's connection at its server."""
         self._server = connection._manager
         self._server.connection_made(self, transport)
+        # aiohttp's connection was told before the request was handled.
+        self.stopping = getattr(self._server, "stopping", False)
         if isinstance(connection, Connection):
             self._network, connection._network = connection._network, ""
 

@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -19,6 +20,7 @@ from coalserver.core.queries.players import token_by_secret
 from coalserver.web import connections
 from coalserver.web.aiohttp_internals import HELD_CONNECTIONS, PRIVATE_MEMBERS
 from coalserver.web.connections import ConnectionRunner, ConnectionServer
+from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming import event_stream, held_connections, timers, websocket
 from coalserver.web.streaming.event_stream import FeedConnection, SseConnection
 from coalserver.web.streaming.held_connections import HeldConnection, can_let_go
@@ -401,6 +403,48 @@ async def test_stop_waits_for_clients_that_answer_and_no_longer(
     connection.writer.write(CLOSE_1000)
     async with asyncio.timeout(TIMEOUT_SECONDS):
         await stopping
+
+
+@KINDS
+@pytest.mark.parametrize("step", ["pre_shutdown", "shutdown"])
+async def test_stop_closes_feeds_that_are_opened_meanwhile(
+    server: ParkingServer, kind: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, stops = HeldConnection.hold, []
+
+    async def stop_and_hold(self: HeldConnection, *args: Any, **kwargs: Any) -> AlreadySent:
+        if step == "pre_shutdown":
+            server.server.pre_shutdown()
+        else:
+            stops.append(asyncio.ensure_future(server.server.shutdown(1000)))
+            await asyncio.sleep(0)
+        server.core.feed.close()
+        return await hold(self, *args, **kwargs)
+
+    monkeypatch.setattr(HeldConnection, "hold", stop_and_hold)
+    connection = await server.connect()
+    request = (
+        f"GET {URL}?after-event-id={server.core.feed.head} HTTP/1.1\r\nHost: x\r\n"
+        f"Authorization: Bearer {server.token}\r\n{HEADERS[kind]}\r\n"
+    )
+    connection.writer.write(request.encode())
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        if kind == "socket":
+            await connection.reader.readuntil(b"\x88\x02\x03\xf4")
+            connection.writer.write(CLOSE_1000)
+        # The next request on this connection would be served by the stopped server.
+        await connection.reader.read()
+        await asyncio.gather(server.server.shutdown(1000), *stops)
+    assert not server.server.connections
+
+
+async def test_stopping_server_closes_a_connection_that_was_accepted_before(
+    server: ParkingServer,
+) -> None:
+    server.server.pre_shutdown()
+    connection = await server.connect()
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        assert await connection.reader.read() == b""
 
 
 async def test_many_connections_are_closed_a_number_at_a_time(
