@@ -50,17 +50,20 @@ async def all_room_events(ctx: RequestContext) -> web.StreamResponse:
 async def room_events(ctx: RequestContext) -> web.StreamResponse:
     """Serve the events of a room, for members with its chat, for its host with the join requests.
 
-    A closed room serves the events after the cursor; with none left it raises LOBBY_CLOSED.
+    A closed room serves the events after the cursor; with none left it raises LOBBY_CLOSED. A started one has its
+    members still, who also receive the chat that they have not read.
     """
     lobby = room_in_path(ctx)
     room = lobby.id
+    core, caller = ctx.core, ctx.caller
+    with_chat = (topics.lobby(room), topics.lobby_chat(room))
     if not lobby.open:
         # The event of the close may not be in the feed yet.
-        await ctx.core.writer.flushed()
-        unread, _ = await ctx.core.entries((topics.lobby(room),), parse_cursor(ctx), 1)
+        await core.writer.flushed()
+        readable = with_chat if caller.player_id in lobby.roster else with_chat[:1]
+        unread, _ = await core.entries(readable, parse_cursor(ctx), 1)
         if not unread:
             lobby.check_open()
-    core, caller = ctx.core, ctx.caller
 
     def still_valid() -> bool:
         lobby = core.state.get(Lobby, room)
@@ -74,15 +77,18 @@ async def room_events(ctx: RequestContext) -> web.StreamResponse:
         still_valid=still_valid,
         valid_until=token_end(core, caller),
     )
-    for_members = replace(for_others, topics=(topics.lobby(room), topics.lobby_chat(room)))
+    for_members = replace(for_others, topics=with_chat)
     for_host: Subscription | None = None
 
     def subscribe() -> Subscription:
         nonlocal for_host
         check_token_valid(core, caller)
         lobby = core.state.get(Lobby, room)
-        if lobby is None or not lobby.open:
+        if lobby is None:
             return replace(for_others, ended=True)
+        if not lobby.open:
+            is_member = caller.player_id in lobby.roster
+            return replace(for_members if is_member else for_others, ended=True)
         if caller.player_id == lobby.roster.host:
             if for_host is None:
                 host_topics = (*for_members.topics, topics.lobby_host(room))

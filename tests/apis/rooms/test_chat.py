@@ -107,3 +107,20 @@ async def test_chat_text_of_a_thousand_characters_is_unchanged(
     text = ("<b>ünï</b> 👩‍👩‍👧 \\ \" ' שלום\n" * 40)[:1000].strip()
     await ann.send_chat(path, text)
     assert (await bob.get(path + "/chat")).json[0]["event"]["text"] == text
+
+
+async def test_chat_before_the_start_is_delivered_to_members_who_ask_after_it(
+    test_app: TestApp,
+) -> None:
+    ann, bob, cid = await test_app.sign_in_guests("Ann", "Bob", "Cid")
+    room = await make_room_or_session("room", ann, bob)
+    cursor = test_app.core.feed.head
+    await ann.send_chat(room, "let us begin")
+    await ann.post(room + "/start", {})
+    for member in (ann, bob):
+        types = [entry["event"]["type"] for entry in await member.poll_events(room, cursor)]
+        assert types == ["chat", "room_gone"]
+    types = [entry["event"]["type"] for entry in await cid.poll_events(room, cursor)]
+    assert types == ["room_gone"]
+    answer = await bob.get(f"{room}/events?after-event-id={test_app.core.feed.head}")
+    assert answer.status_and_error == (410, "room.gone")
