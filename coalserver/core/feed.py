@@ -4,12 +4,13 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from operator import attrgetter
 from typing import Any, Protocol
 
 from coalserver.core.ports import Entry, Topic
+from coalserver.core.steps import MAX_WORK, Steps, complete
 from coalserver.domain.play import events
 
 log = logging.getLogger(__name__)
@@ -200,11 +201,10 @@ class Feed:
 
     def close(self) -> None:
         """Notify all waiters and accept no more of them."""
-        for _ in self.close_in_steps():
-            pass
+        complete(self.close_in_steps())
 
-    def close_in_steps(self) -> Iterator[None]:
-        """Do the same, but yield after some of the waiters: other requests may run then."""
+    def close_in_steps(self) -> Steps[None]:
+        """Do the same in steps: other requests may run between two of them."""
         self.closed = True
         waiters: dict[Waiter, None] = {}
         for registry in (self._waiters, self._subscribers, self._last_subscribers):
@@ -214,7 +214,7 @@ class Feed:
         for number, waiter in enumerate(waiters, 1):
             _notify((waiter,))
             if number % CLOSED_AT_ONCE == 0:
-                yield
+                yield MAX_WORK
 
     def waiter_count(self) -> int:
         """Return the number of clients that wait, each of which counts once on however many topics.

@@ -5,28 +5,27 @@ reads between two steps may change: it says what it promises then.
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
+
+from coalserver.domain.steps import Steps, complete
+
+__all__ = [
+    "MAX_WORK",
+    "ROW_WORK",
+    "Steps",
+    "complete",
+    "complete_in_turns",
+    "describe_in_turns",
+]
 
 T = TypeVar("T")
 V = TypeVar("V")
-
-Steps = Generator[int, None, T]
 
 #: The work of describing one entity, roughly.
 ROW_WORK = 10
 #: Work after which other requests run. A step does at most about half of it.
 MAX_WORK = 1000
-
-
-def complete(steps: Steps[T]) -> T:
-    """Run all steps at once and return the result: for programs without other requests, and for tests."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result
 
 
 async def complete_in_turns(steps: Steps[T]) -> T:

@@ -17,6 +17,7 @@ from coalserver.config.schema import ConfigError, settings
 from coalserver.config.sources import as_strings
 from coalserver.core.engine import Core
 from coalserver.core.hosting import Hosting
+from coalserver.core.steps import complete_in_turns
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.hosting.service import WorldHosting
 from coalserver.media.images import ImageStore
@@ -200,8 +201,7 @@ def build_application(app_context: AppContext) -> web.Application:
 
     async def close_feed(app: web.Application) -> None:
         # Requests that wait for events would delay the shutdown until they time out.
-        for _ in app_context.core.feed.close_in_steps():
-            await asyncio.sleep(0)
+        await complete_in_turns(app_context.core.feed.close_in_steps())
         app_context.per_process(SlowBodies).stopping = True
 
     async def close_services(app: web.Application) -> None:

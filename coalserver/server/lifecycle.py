@@ -19,6 +19,7 @@ from coalserver.core.hosting import Hosting
 from coalserver.core.queries.accounts import has_admin
 from coalserver.core.queries.games import all_games
 from coalserver.core.state import State
+from coalserver.core.steps import complete_in_turns
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.media.images import ImageStore
@@ -191,8 +192,7 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
             await control.close()
     finally:
         await hosting.stop(leave=True)
-        for _ in core.feed.close_in_steps():
-            await asyncio.sleep(0)
+        await complete_in_turns(core.feed.close_in_steps())
         await runner.cleanup()
         error = await supervisor.stop()
     log.info("Stopped.")

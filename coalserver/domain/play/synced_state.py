@@ -1,16 +1,14 @@
 """Synced state: a room's state in versions, which its source of truth sets and patches."""
 
-from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
 from coalserver.domain.construction import quickly_made, replace
 from coalserver.domain.errors import DomainError, ErrorCode
+from coalserver.domain.steps import Steps, complete
 from coalserver.domain.text import trimmed
-
-T = TypeVar("T")
 
 #: Members of a patch that are merged at once.
 STEP_MEMBERS = 2000
@@ -50,9 +48,9 @@ class SyncedState:
 
     def snapshot(self) -> bytes:
         """Return the whole state at this version: JSON."""
-        return _complete(self.snapshot_in_steps())
+        return complete(self.snapshot_in_steps())
 
-    def snapshot_in_steps(self) -> Generator[int, None, bytes]:
+    def snapshot_in_steps(self) -> Steps[bytes]:
         """Return the snapshot, in steps: yields the work of each in microseconds or so."""
         if not self.patches:
             return self.state
@@ -67,9 +65,9 @@ class SyncedState:
 
     def compact(self, now: float) -> "SyncedState":
         """Return the same version as a snapshot without patches."""
-        return _complete(self._compact_in_steps(now))
+        return complete(self._compact_in_steps(now))
 
-    def _compact_in_steps(self, now: float) -> Generator[int, None, "SyncedState"]:
+    def _compact_in_steps(self, now: float) -> Steps["SyncedState"]:
         state = yield from self.snapshot_in_steps()
         return replace(self, state=state, patches=(), snapshot_at=now)
 
@@ -87,9 +85,9 @@ class SyncedState:
 
         Raises INVALID_REQUEST (field `patch`) if the state exceeds MAX_STATE_BYTES.
         """
-        return _complete(self.apply_patch_in_steps(patch, now))
+        return complete(self.apply_patch_in_steps(patch, now))
 
-    def apply_patch_in_steps(self, patch: bytes, now: float) -> Generator[int, None, "SyncedState"]:
+    def apply_patch_in_steps(self, patch: bytes, now: float) -> Steps["SyncedState"]:
         """Return what `apply_patch` returns, in steps. Raises what it raises."""
         patched = self._with_patch(patch)
         if patched.size > MAX_STATE_BYTES:
@@ -118,10 +116,10 @@ class SyncedState:
 
 def merge_patch(target: Any, patch: Any) -> Any:
     """Return the target with a JSON Merge Patch applied (RFC 7396). Changes and reuses the target and the patch."""
-    return _complete(_merge_in_steps(target, patch))
+    return complete(_merge_in_steps(target, patch))
 
 
-def _merge_in_steps(target: Any, patch: Any) -> Generator[int, None, Any]:
+def _merge_in_steps(target: Any, patch: Any) -> Steps[Any]:
     """Return what `merge_patch` returns, in steps."""
     if not isinstance(patch, dict):
         return patch
@@ -145,13 +143,3 @@ def _merge_in_steps(target: Any, patch: Any) -> Generator[int, None, Any]:
             yield members // 5
             members = 0
     return result
-
-
-def _complete(steps: Generator[int, None, T]) -> T:
-    """Run all steps at once and return the result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            result: T = end.value
-            return result

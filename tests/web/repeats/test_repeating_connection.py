@@ -202,14 +202,19 @@ async def test_request_of_a_fast_client_is_a_repeat(server, handlers):
     assert handlers.repeated == [False, False, True]
 
 
+async def begin_waiting_repeat(client, handlers):
+    """Send a request twice; the second one, a repeat, waits."""
+    client.send(post(path=b"/sample/7/wait"))
+    await until(lambda: handlers.waiting)
+    handlers.waiting.pop().set_result(None)
+    assert (await client.read())[0] == 204
+    client.send(post(path=b"/sample/7/wait"))
+    await until(lambda: handlers.waiting)
+
+
 async def test_what_comes_behind_a_repeat_is_answered_behind_it(server, handlers):
     async with Client(server) as client:
-        client.send(post(path=b"/sample/7/wait"))
-        await until(lambda: handlers.waiting)
-        handlers.waiting.pop().set_result(None)
-        assert (await client.read())[0] == 204
-        client.send(post(path=b"/sample/7/wait"))
-        await until(lambda: handlers.waiting)
+        await begin_waiting_repeat(client, handlers)
         client.send(post(b'{"a":1}') + post(b'{"a":2}')[:-3])
         await until(lambda: client.protocol._behind)
         assert handlers.repeated == [False, True]
@@ -252,12 +257,7 @@ async def test_what_is_kept_behind_a_repeat_has_a_bound_however_much_comes_at_on
     server, handlers
 ):
     async with Client(server) as client:
-        client.send(post(path=b"/sample/7/wait"))
-        await until(lambda: handlers.waiting)
-        handlers.waiting.pop().set_result(None)
-        assert (await client.read())[0] == 204
-        client.send(post(path=b"/sample/7/wait"))
-        await until(lambda: handlers.waiting)
+        await begin_waiting_repeat(client, handlers)
         assert handlers.repeated == [False, True]
         count = (4 << 20) // len(post())
         client.send(post() * count)

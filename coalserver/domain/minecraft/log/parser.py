@@ -4,7 +4,7 @@ It accepts any text and never raises. Visits are derived from parsed lines in vi
 """
 
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache
 from hashlib import blake2b
@@ -31,6 +31,7 @@ from coalserver.domain.minecraft.log.header import (
 from coalserver.domain.minecraft.log.kinds import TIMED_TAGS, UNKNOWN_TAGS, LineKind, ParsedText
 from coalserver.domain.minecraft.log.phrases import SENDER, parse_text, sender_username
 from coalserver.domain.minecraft.log.server_lines import parse_headerless_line
+from coalserver.domain.steps import Steps
 
 #: Header formats of versions before 1.7, and of log4j2 settings that look like them.
 OLD_FORMS = frozenset(("dated", "sided"))
@@ -157,7 +158,7 @@ def parse_lines(lines: Iterable[str], dates: DateSource) -> tuple[list[ParsedLin
 
 def parse_batch(
     lines: Sequence[str], dates: DateSource, known: int = 0, previous: float = 0.0
-) -> Generator[int, None, list[ParsedLine]]:
+) -> Steps[list[ParsedLine]]:
     """Return the lines of a batch, parsed, in steps: yields the work of each in microseconds or so.
 
     In an hour that comes twice, the lines before the clock steps back are of the first one. The first `known` lines
@@ -173,7 +174,7 @@ def parse_batch(
 
 def _parse_in_steps(
     lines: Sequence[str], dates: DateSource
-) -> Generator[int, None, tuple[list[ParsedLine], DateSource]]:
+) -> Steps[tuple[list[ParsedLine], DateSource]]:
     """Return what `parse_lines` returns."""
     parsed_lines: list[ParsedLine] = []
     for some, characters in _steps(lines):
