@@ -211,10 +211,12 @@ class Feed:
             for registered in registry.values():
                 waiters.update(registered)
             registry.clear()
-        for number, waiter in enumerate(waiters, 1):
-            _notify((waiter,))
-            if number % CLOSED_AT_ONCE == 0:
-                yield MAX_WORK
+        left = deque(waiters)
+        del waiters
+        # Each is freed after it was told, not all of them at the end.
+        while left:
+            _notify([left.popleft() for _ in range(min(len(left), CLOSED_AT_ONCE))])
+            yield MAX_WORK
 
     def waiter_count(self) -> int:
         """Return the number of clients that wait, each of which counts once on however many topics.

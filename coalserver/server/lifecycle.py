@@ -49,6 +49,7 @@ from coalserver.storage.data_directory import DataDirectory
 from coalserver.storage.sqlite.store import SqliteStore
 from coalserver.web.connections import ConnectionRunner
 from coalserver.web.streaming.parked_poll import runner_class
+from coalserver.web.streaming.write_queue import WriteQueue
 
 log = logging.getLogger(__name__)
 
@@ -193,6 +194,8 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
     finally:
         await hosting.stop(leave=True)
         await complete_in_turns(core.feed.close_in_steps())
+        # Connections whose parked polls are not answered yet would be closed without an answer.
+        await app_context.per_process(WriteQueue).finish()
         await runner.cleanup()
         error = await supervisor.stop()
     log.info("Stopped.")

@@ -95,13 +95,20 @@ class ConnectionServer(web.Server):
         begun: set[asyncio.Protocol] = set()
         while left := [one for one in self.connections if one not in begun]:
             begun.update(left)
-            tasks = []
-            for number, connection in enumerate(left, 1):
-                tasks.append(asyncio.ensure_future(connection.shutdown(timeout)))
-                if number % SHUT_DOWN_AT_ONCE == 0:
+            tasks: deque[asyncio.Future[None]] = deque()
+            while left:
+                tasks.append(asyncio.ensure_future(left.pop().shutdown(timeout)))
+                if len(tasks) % SHUT_DOWN_AT_ONCE == 0:
                     await asyncio.sleep(0)
-            await asyncio.gather(*tasks)
+            while tasks:
+                count = min(len(tasks), SHUT_DOWN_AT_ONCE)
+                await asyncio.gather(*(tasks.popleft() for _ in range(count)))
         self._connections.clear()
+        # To free thousands takes time as well.
+        while begun:
+            begun.pop()
+            if len(begun) % SHUT_DOWN_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def release(self, network: str) -> None:
         """Count one connection less of a network."""

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 
 from coalserver.web.context import AppContext
 from coalserver.web.streaming.direct_writes import socket_of, write_directly
+from coalserver.web.streaming.socket_reader import REQUESTS_AT_ONCE
 from coalserver.web.streaming.subscriptions import Subscription, read_memory
 from coalserver.web.streaming.write_queue import CLIENTS_AT_ONCE, WriteQueue
 
@@ -22,12 +23,13 @@ FrameEncoder = Callable[[int, bytes], bytes]
 
 
 class BroadcastMember(Protocol):
-    """A stream in a group. It may also be woken by its own topics: then it leaves, reads on its own and joins again."""
+    """A stream in a group. It may also look for itself: it leaves, reads on its own and joins again."""
 
     #: Not kept up to date while the stream is a member, see `leave`.
     cursor: int
 
-    def wake(self) -> None: ...
+    def look(self) -> None:
+        """Write everything after the cursor, or end if the feed is closed."""
 
     def write(self, raw: bytes) -> None:
         """Write what the member's socket has not taken to its transport."""
@@ -56,8 +58,8 @@ class BroadcastGroup:
 
     __slots__ = (
         "written_at", "_app", "_feed", "_api_name", "_subscription", "_encode_frame", "_queue",
-        "_sections", "_section_of", "_ahead", "_slow", "_cursor", "_newest", "_unwritten", "_payload",
-        "_upto", "_cached_at", "_cached", "__weakref__",
+        "_sections", "_section_of", "_ahead", "_slow", "_cursor", "_newest", "_looking", "_unwritten",
+        "_payload", "_upto", "_cached_at", "_cached", "__weakref__",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +82,8 @@ class BroadcastGroup:
         self._slow: dict[BroadcastMember, None] = {}
         #: All members have received the entries up to here, and nothing was published on the topics after the other.
         self._cursor = self._newest = -1
+        #: Members that are still to look for themselves, after all of them have to.
+        self._looking: list[BroadcastMember] = []
         #: While frames are written: the sections that are left, the frames, and up to where entries are in them.
         self._unwritten: list[_Section] = []
         self._payload = b""
@@ -150,19 +154,23 @@ class BroadcastGroup:
             # not depend on how far back memory reaches.
             self._move_cursor(max(self._cursor, feed.previous_head))
         self._newest = feed.head
-        self._wake_slow()
+        self._let_slow_look()
         for member in tuple(self._ahead):
             if feed.has_newer(topics, member.cursor) or not feed.covers(member.cursor, topics):
-                member.wake()
+                member.look()
         if feed.closed or not feed.covers(self._cursor, topics):
-            return self._wake_all()
+            self._let_all_look()
         self._queue.start(self)
 
     def write_some(self) -> bool:
         """Write to some of the members; return whether there is more to write."""
-        self._wake_slow()
+        if self._looking:
+            return self._let_some_look()
+        self._let_slow_look()
         if not self._unwritten and not self._begin():
             return False
+        if self._looking:
+            return True
         self.written_at = asyncio.get_running_loop().time()
         left, unwritten = CLIENTS_AT_ONCE, self._unwritten
         while unwritten and left > 0:
@@ -173,7 +181,7 @@ class BroadcastGroup:
         if unwritten:
             return True
         self._cursor = self._upto
-        self._wake_slow()
+        self._let_slow_look()
         return self._begin()
 
     def fail(self, error: Exception) -> None:
@@ -188,12 +196,12 @@ class BroadcastGroup:
         section.members[member] = number
 
     def _begin(self) -> bool:
-        """Render entries that are not yet written; False if all members have received everything."""
+        """Prepare what is to be done next; False if all members have received everything."""
         feed, topics = self._feed, self._subscription.topics
         while self._cursor < self._newest:
             if not feed.covers(self._cursor, topics):
-                self._wake_all()
-                return False
+                self._let_all_look()
+                return True
             self._payload, self._upto = self.frames_after(self._cursor)
             if self._payload and self._sections:
                 self._unwritten = self._sections[::-1]
@@ -212,21 +220,28 @@ class BroadcastGroup:
         for member, number in ahead.items():
             self._add(member, number)
 
-    def _wake_all(self) -> None:
-        """Let all members look for themselves: the feed is closed, or entries are on disk only."""
+    def _let_all_look(self) -> None:
+        """Have all members look for themselves: the feed is closed, or entries are on disk only."""
         self._unwritten = []
-        for member in (*self._section_of, *self._ahead):
-            member.wake()
-        # Those that have joined again have received everything.
-        self._newest = self._feed.head
-        self._move_cursor(self._newest)
-        self._add_those_ahead()
+        self._looking = [*self._section_of, *self._ahead]
 
-    def _wake_slow(self) -> None:
+    def _let_some_look(self) -> bool:
+        """Let some of all members look for themselves; return whether there is more to do."""
+        for _ in range(min(len(self._looking), REQUESTS_AT_ONCE)):
+            member = self._looking.pop()
+            if self.has(member):
+                member.look()
+        if self._looking:
+            return True
+        # Those that have joined again have received everything.
+        self._move_cursor(self._newest)
+        return self._begin()
+
+    def _let_slow_look(self) -> None:
         """Let slow members look for themselves: they leave, and join again if their clients read."""
         if self._slow:
             for member in tuple(self._slow):
-                member.wake()
+                member.look()
 
 
 def _write(members: dict[BroadcastMember, int], payload: bytes) -> None:

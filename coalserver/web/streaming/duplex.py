@@ -30,8 +30,8 @@ class DuplexStream(EventStream):
     It joins no group, and closes when the subscription has ended and everything is sent.
     """
 
-    def wake(self) -> None:
-        super().wake()
+    def look(self) -> None:
+        super().look()
         if self.ended:
             return
         caught_up = self._catching_up is None and not self._stalled_seconds

@@ -7,7 +7,6 @@ connection call it.
 
 import asyncio
 import random
-from collections import deque
 from dataclasses import dataclass
 from math import inf
 from typing import Protocol
@@ -153,17 +152,24 @@ class EventStream:
         if self._player:
             self._app.core.presence.hold(self._player)
         self._written_at = asyncio.get_running_loop().time()
-        self.check_token()
-        self.wake()
+        self.check()
 
-    def check_token(self) -> None:
-        """Close the stream if the caller's token has ended by time, and look again when it ends."""
+    def check(self) -> None:
+        """Close the stream if the caller's token has ended by time, or their rights have; else send what is due."""
+        if not self.ended and self._token_end is None:
+            self._check_token()
+        self.look()
+
+    def token_ended(self) -> None:
+        """Check in turns with others whether the caller's token has ended by time."""
         self._token_end = None
-        if self.ended:
-            return
+        self._app.per_process(StreamChecks).add(self)
+
+    def _check_token(self) -> None:
+        """Close the stream if the caller's token has ended by time, and check it again when it ends."""
         remaining = self._subscription.valid_until - self._app.core.expiry_time
         if remaining < 0:
-            return self.refuse()
+            return self.close(REFUSED)
         if remaining < inf:
             seconds = min(remaining + TOKEN_SECONDS, MAX_TOKEN_SECONDS)
             self._token_end = _TokenEnd(self)
@@ -171,24 +177,9 @@ class EventStream:
 
     def close(self, code: int) -> None:
         """End the stream and its connection, and release everything that refers to the stream."""
-        if not self.ended:
-            self.ended = True
-            self.release(code)
-
-    def refuse(self) -> None:
-        """Write nothing more to a caller who has lost their rights, and close the stream in turns with others.
-
-        One event, or one second, can end the rights of thousands.
-        """
-        if not self.ended:
-            self.ended = True
-            self._leave_group()
-            if self._catching_up is not None:
-                self._catching_up.cancel()
-            self._app.per_process(RefusedStreams).add(self)
-
-    def release(self, code: int) -> None:
-        """End the connection, and release everything that refers to the stream."""
+        if self.ended:
+            return
+        self.ended = True
         self._leave_group()
         self._feed.unsubscribe(self._waiting_on, self)
         if self._stalled_seconds:
@@ -221,6 +212,16 @@ class EventStream:
         return 0 if self._group.has(self) else 1
 
     def wake(self) -> None:
+        """Look for new entries; as a member of a group after a check of the caller's rights, in turns with others.
+
+        The group writes the entries to its members; they are notified of what may have changed their rights.
+        """
+        if self._group.has(self) and not self._feed.closed:
+            self._app.per_process(StreamChecks).add(self)
+        else:
+            self.look()
+
+    def look(self) -> None:
         """Write everything after the cursor. The stream stays subscribed."""
         transport, feed = self._connection.transport, self._feed
         if self.ended:
@@ -234,7 +235,7 @@ class EventStream:
         self._leave_group()
         subscription = self._current_subscription()
         if subscription is None:
-            return self.refuse()
+            return self.close(REFUSED)
         while feed.covers(self.cursor, subscription.topics):
             if transport.get_write_buffer_size() > HIGH_WATER_MARK:
                 self._stalled_seconds = 1
@@ -271,7 +272,7 @@ class EventStream:
         if transport.get_write_buffer_size() <= HIGH_WATER_MARK:
             self._stalled_seconds = 0
             self._app.timers.unwatch(self)
-            self.wake()
+            self.look()
         elif self._stalled_seconds >= STALLED_SECONDS:
             self.close(TRY_AGAIN)
         else:
@@ -326,6 +327,11 @@ class EventStream:
                 if subscription is None:
                     return self.close(REFUSED)
                 rendered, upto = await read(app, api_name, subscription, self.cursor)
+                current = self._current_subscription()
+                if current is None:
+                    return self.close(REFUSED)
+                if not current.is_same(subscription):
+                    continue
                 for id, payload in rendered:
                     transport.write(encode_frame(id, payload))
                 self.cursor = max(self.cursor, upto)
@@ -337,31 +343,41 @@ class EventStream:
                         return self.close(TRY_AGAIN)
         finally:
             self._catching_up = None
-        self.wake()
+        self.look()
 
 
-class RefusedStreams:
-    """The streams of one process that are refused but not yet closed."""
+class StreamChecks:
+    """The streams of one process whose caller's rights may have ended.
+
+    One entry, or one second, can end the rights of thousands: each is checked in its turn, before any group writes.
+    """
 
     def __init__(self, app: AppContext) -> None:
-        self._streams: deque[EventStream] = deque()
+        self._streams: dict[EventStream, None] = {}
+        self._current: EventStream | None = None
         self._queue = app.per_process(WriteQueue)
 
     def add(self, stream: EventStream) -> None:
-        self._streams.append(stream)
-        self._queue.add(self)
+        if not self._streams:
+            self._queue.add_first(self)
+        self._streams[stream] = None
 
     def write_some(self) -> bool:
-        """Close some of the streams; return whether others are left."""
+        """Check some of the streams; return whether others are left."""
         streams = self._streams
         for _ in range(min(len(streams), REQUESTS_AT_ONCE)):
-            streams.popleft().release(REFUSED)
+            self._current = stream = streams.popitem()[0]
+            stream.check()
+        self._current = None
         return bool(streams)
 
     def fail(self, error: Exception) -> None:
-        """Close the others, after one of them could not be closed."""
-        while self._streams:
-            self._streams.popleft().release(REFUSED)
+        """Close the stream that could not be checked, and all others: they may have lost their rights."""
+        streams, self._streams = self._streams, {}
+        if self._current is not None:
+            self._current.fail(error)
+        for stream in streams:
+            stream.fail(error)
 
 
 class _TokenEnd:
@@ -374,7 +390,7 @@ class _TokenEnd:
         self._stream = stream
 
     def expire(self) -> None:
-        self._stream.check_token()
+        self._stream.token_ended()
 
 
 async def serve_events(ctx: RequestContext, subscribe: Subscribe) -> web.StreamResponse:
@@ -503,6 +519,8 @@ class SseConnection(HeldConnection):
             return
         if code == TRY_AGAIN:
             return transport.abort()
+        if code == WSCloseCode.SERVICE_RESTART:
+            self.stopping = True
         if self._chunked and not transport.is_closing():
             transport.write(LAST_CHUNK)
         seconds = closing_seconds(code, CLOSING_SECONDS)

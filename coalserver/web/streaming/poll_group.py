@@ -234,9 +234,6 @@ class PollGroup:
     def _close(self) -> None:
         self.digits, self.expired = None, True
         self._answer(self.empty_response())
-        # The server stops: other requests no longer matter, and connections are closed next.
-        while self.write_some():
-            pass
 
     def _answer(self, response: bytes | None) -> None:
         """Write a response to all parked polls. Those that are parked meanwhile wait for the next one.

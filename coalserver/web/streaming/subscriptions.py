@@ -63,6 +63,10 @@ class Subscription:
         """Whether the rights of each caller are checked before anything is sent to them."""
         return self.control_topic in self.topics
 
+    def is_same(self, other: "Subscription") -> bool:
+        """Return whether callers with the other subscription receive the same bytes."""
+        return (self.topics, self.audience) == (other.topics, other.audience)
+
     @property
     def entry_topics(self) -> tuple[Topic, ...]:
         """The topics whose entries are all sent."""

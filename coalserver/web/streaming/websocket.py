@@ -278,7 +278,7 @@ class WebSocketConnection(HeldConnection):
         """Give the client CLOSING_SECONDS to read and answer the close frame, and to close the connection."""
         if self.transport is not None and not self._closed_by_client:
             # With jitter, so that thousands that end at once are not closed in one moment.
-            seconds = closing_seconds(self.code, CLOSING_SECONDS) * random.uniform(0.8, 1.0)
+            seconds = closing_seconds(self.code, CLOSING_SECONDS) * random.uniform(0.5, 1.0)
             asyncio.get_running_loop().call_later(seconds, self._give_up)
 
     def _give_up(self) -> None:

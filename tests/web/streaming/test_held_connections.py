@@ -470,6 +470,18 @@ async def test_many_connections_are_closed_a_number_at_a_time(
     assert max(after - before for before, after in pairwise(counts)) == 2 and counts[-1] == 7
 
 
+async def test_streams_of_a_server_that_stops_are_not_used_again(server: ParkingServer) -> None:
+    """They would be connections of aiohttp, thousands of which the server closes next."""
+    connection = await open_feed(server, "stream")
+    [stream] = held(server)
+    connection.writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    await until(lambda: stream._received)
+    server.core.feed.close()
+    received = await connection.reader.read()
+    assert received.endswith(b"0\r\n\r\n") and b'"status"' not in received
+    assert not server.server.connections
+
+
 async def note(notes: list[object], one: object) -> None:
     notes.append(one)
 
@@ -507,7 +519,7 @@ async def test_tokens_that_end_in_one_second_end_their_streams_in_portions(
     for stream in streams:
         valid_until = app.core.expiry_time + 100
         stream._subscription = replace(stream._subscription, valid_until=valid_until)
-        stream.check_token()
+        stream.check()
         stream._subscription = replace(stream._subscription, valid_until=0.0)
     entries = [one for bucket in app.timers._buckets.values() for one in bucket]
     assert len(entries) == 5
@@ -528,22 +540,14 @@ async def test_event_that_ends_many_streams_closes_them_in_portions(
     monkeypatch.setattr(event_stream, "REQUESTS_AT_ONCE", 2)
     clients = [await open_feed(server, kind) for _ in range(7)]
     streams = [one.stream for one in held(server)]
-    closed: list[object] = []
-    original = event_stream.EventStream.release
-    monkeypatch.setattr(
-        event_stream.EventStream,
-        "release",
-        lambda self, code: closed.append(self) or original(self, code),
-    )
     token = server.core.query(token_by_secret, secret=server.token)
     await server.core.execute(revoke_token, token_id=token.id)
-    assert all(stream.ended for stream in streams)
-    counts = [len(closed)]
+    counts = [sum(stream.ended for stream in streams)]
     clients[0].writer.transport.abort()
     chat = asyncio.ensure_future(server.send_chat("not for them"))
     while counts[-1] < 7:
         await asyncio.sleep(0)
-        counts.append(len(closed))
+        counts.append(sum(stream.ended for stream in streams))
     await chat
     assert max(after - before for before, after in pairwise(counts)) <= 2
     for client in clients[1:]:
@@ -557,7 +561,7 @@ async def test_event_that_ends_many_streams_closes_them_in_portions(
 async def test_nothing_is_read_for_a_stream_that_has_lost_its_rights(
     server: ParkingServer, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stream that reads from disk when its token ends writes nothing of that."""
+    """A stream that reads from disk when its token is revoked writes nothing of that."""
     found: asyncio.Future[tuple[list[tuple[int, bytes]], int]] = asyncio.Future()
 
     async def read(*args: object) -> tuple[list[tuple[int, bytes]], int]:
@@ -571,8 +575,9 @@ async def test_nothing_is_read_for_a_stream_that_has_lost_its_rights(
         await server.send_chat("what makes it read")
         await until(lambda: stream._catching_up)
         await asyncio.sleep(0)
+    token = server.core.query(token_by_secret, secret=server.token)
+    await server.core.execute(revoke_token, token_id=token.id)
     found.set_result(([(7, b'"not for them"')], server.core.feed.head))
-    stream.refuse()
     end = b"\x88\x02\x03\xf0" if kind == "socket" else b"0\r\n\r\n"
     assert b"not for them" not in await read_until(connection, end)
 
