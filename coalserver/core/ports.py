@@ -173,6 +173,8 @@ class ScreenshotQuery:
     since: float | None = None
     before: float | None = None
     after: PageKey | None = None
+    #: Oldest first: `after` is then the newest screenshot of the previous page.
+    ascending: bool = False
 
 
 class StoreFailed(Exception):

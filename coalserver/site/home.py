@@ -8,7 +8,7 @@ from coalserver.core.queries.players import player_name
 from coalserver.core.queries.worlds import worlds_by_age
 from coalserver.domain.play.lobby import Lobby
 from coalserver.site.access import find_member
-from coalserver.site.pagination import PAGE, page_filter, paginate
+from coalserver.site.pagination import paginate
 from coalserver.site.worlds.context import avatar_hue, world_summary
 from coalserver.web.api import Route
 from coalserver.web.context import RequestContext
@@ -20,8 +20,8 @@ from coalserver.web.pages.pages import render_page
 MAX_ROOMS = 20
 #: Tags of the games that the scripts of the page have a board for; others are played in their own apps.
 PLAYABLE_GAMES = ("noughts",)
-#: Parameters of the address with the pages of worlds, and of games that are played in their own apps.
-WORLDS_PAGE, GAMES_PAGE = PAGE, "games"
+#: The parameter of the address with the page of games that are played in their own apps.
+GAMES_PAGE = "games"
 #: Cards of worlds and of such games on a page: they are taller than the rows of other lists.
 WORLDS_PER_PAGE, GAMES_PER_PAGE = 24, 12
 #: Online players that the card of a world shows.
@@ -37,17 +37,17 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
     account = find_member(ctx)
     worlds, world_pages = paginate(
         ctx,
+        "/",
         worlds_by_age,
-        filters=page_filter(ctx, GAMES_PAGE),
         fragment="worlds",
         page_size=WORLDS_PER_PAGE,
         public_only=account is None,
     )
     app_games, game_pages = paginate(
         ctx,
+        "/",
         listed_games_besides,
         name=GAMES_PAGE,
-        filters=page_filter(ctx, WORLDS_PAGE),
         fragment="app-games",
         page_size=GAMES_PER_PAGE,
         tags=PLAYABLE_GAMES,
@@ -72,8 +72,8 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
         "rooms_open": total,
         "cursor": cursor,
         "worlds": [world_summary(ctx, world, account, MAX_PLAYERS) for world in worlds],
-        "world_pages": world_pages,
-        "game_pages": game_pages,
+        "world_pages": world_pages.beside(game_pages),
+        "game_pages": game_pages.beside(world_pages),
         # Members see the worlds first, visitors the introduction.
         "is_member": account is not None,
         "avatar_hue": avatar_hue,

@@ -360,7 +360,7 @@ def _page(
     since = -inf if query.since is None else query.since
     before = inf if query.before is None else query.before
     bounded = query.since is not None or query.before is not None
-    ascending = isinstance(query, LineQuery) and query.ascending
+    ascending = not isinstance(query, VisitQuery) and query.ascending
     last = _order(query.after) if query.after else (-inf if ascending else inf, 0)
     rows = sorted(((_order(PageKey(*key)), item) for key, item in found), key=lambda row: row[0])
     fits = [

@@ -2,6 +2,7 @@
 
 from playwright.async_api import expect
 
+from coalserver.site.home import GAMES_PER_PAGE
 from tests.browser.test_games import start_game_with
 from tests.browser.visitors import NO_SERVER, http_error
 
@@ -99,19 +100,21 @@ async def test_new_game_appears(visit, server, guest):
 
 
 async def test_page_is_fetched_once_for_a_new_game_of_another_page(visit, server):
-    ann = await visit("/?games=2")
+    for number in range(GAMES_PER_PAGE):
+        server.run_command("game", "add", f"game-{number}")
+    ann = await visit("/?games=1")
     await ann.page.clock.install()
     await ann.page.reload()
     await ann.expect_live()
     requests = []
     ann.page.on("request", lambda request: requests.append(request.url.removeprefix(server.url)))
     server.run_command("game", "add", "chess")
-    async with ann.page.expect_response("**/?games=2"):
+    async with ann.page.expect_response("**/?games=1"):
         await ann.page.clock.fast_forward("01:01")
     for _ in range(3):
         async with ann.page.expect_response("**/games"):
             await ann.page.clock.fast_forward("01:01")
-    assert requests.count("/?games=2") == 1
+    assert requests.count("/?games=1") == 1
     await expect(ann.page.get_by_role("article", name="Chess")).to_have_count(0)
 
 

@@ -112,11 +112,9 @@ async def test_refreshed_cards_are_those_of_the_page_that_is_shown(member, serve
     await ann.page.clock.install()
     await ann.page.goto(f"{server.url}/?page=2")
     await ann.expect_live()
-    await expect(ann.part("worlds")).to_contain_text("This page is empty")
+    await expect(ann.part("worlds")).to_contain_text("The Mill")
     async with ann.page.expect_response("**/?page=2"):
         await ann.page.clock.fast_forward("01:01")
-    await expect(ann.part("worlds")).to_contain_text("This page is empty")
-    await ann.part("worlds").get_by_role("link", name="Previous").click()
     await expect(ann.part("worlds")).to_contain_text("The Mill")
 
 

@@ -56,13 +56,13 @@ async def test_members_see_all_worlds_in_pages(test_app: TestApp, ann: Browser) 
     add_worlds(test_app, 59)
     first, second = await ann.get("/"), await ann.get("/?page=2")
     assert world_links(first) == ["mill", *(f"w{number}" for number in range(23))]
-    assert page_links(first) == ["?page=2#worlds"]
+    assert page_links(first) == ["/?page=2#worlds"]
     assert "Page 1 of 3" in words(first)
     assert world_links(second) == [f"w{number}" for number in range(23, 47)]
-    assert page_links(second) == ["?page=1#worlds", "?page=3#worlds"]
+    assert page_links(second) == ["/?page=1#worlds", "/?page=3#worlds"]
     third = await ann.get("/?page=3")
     assert world_links(third) == [f"w{number}" for number in range(47, 59)]
-    assert page_links(third) == ["?page=2#worlds"]
+    assert page_links(third) == ["/?page=2#worlds"]
 
 
 async def test_guests_see_public_worlds_in_pages(test_app: TestApp) -> None:
@@ -75,14 +75,19 @@ async def test_guests_see_public_worlds_in_pages(test_app: TestApp) -> None:
     assert "w1" not in world_links(await guest.get("/"))
 
 
-async def test_pages_beyond_the_last_lead_back(test_app: TestApp, ann: Browser) -> None:
+async def test_number_beyond_the_last_page_shows_that_one(test_app: TestApp, ann: Browser) -> None:
     await make_world(test_app)
     beyond = await ann.get("/?page=7&games=9")
-    assert beyond.status == 200 and world_links(beyond) == []
-    assert words(beyond).count("This page is empty") == 2
-    assert page_links(beyond) == ["?games=9&page=1#worlds", "?page=7&games=1#app-games"]
+    assert beyond.status == 200 and world_links(beyond) == ["mill"]
+    assert page_links(beyond) == []
+    add_worlds(test_app, 30)
+    add_games(test_app, 17)
+    beyond = await ann.get(f"/?page={'9' * 30}&games=9")
+    assert world_links(beyond) == [f"w{number}" for number in range(23, 30)]
+    assert game_tags(beyond) == ["noughts", *(f"g{number}" for number in range(12, 17))]
+    assert page_links(beyond) == ["/?games=2&page=1#worlds", "/?page=2&games=1#app-games"]
     guest = await Browser(test_app).get("/?page=2")
-    assert page_links(guest) == ["?page=1#worlds"]
+    assert page_links(guest) == ["/?games=2#app-games"]
 
 
 @pytest.mark.parametrize("query", ["page=0", "page=x", "page=-1", "games=%D9%A3", "games="])
@@ -102,9 +107,9 @@ async def test_games_of_apps_come_in_pages_and_those_with_a_board_on_each(
     add_games(test_app, 17)
     first, second = await ann.get("/?page=2"), await ann.get("/?games=2")
     assert game_tags(first) == ["noughts", *(f"g{number}" for number in range(12))]
-    assert page_links(first) == ["?page=1#worlds", "?page=2&games=2#app-games"]
+    assert page_links(first) == ["/?page=1#worlds", "/?page=2&games=2#app-games"]
     assert game_tags(second) == ["noughts", *(f"g{number}" for number in range(12, 17))]
-    assert page_links(second) == ["?games=2&page=2#worlds", "?games=1#app-games"]
+    assert page_links(second) == ["/?games=2&page=2#worlds", "/?games=1#app-games"]
 
 
 async def test_card_names_eight_players_and_counts_the_others(

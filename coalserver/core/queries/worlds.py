@@ -60,6 +60,11 @@ def worlds_by_age(
     return state.page_in_order(World, index, limit=limit, offset=offset)
 
 
+def world_position(state: State, *, world: World) -> int:
+    """Return the number of worlds that come before one in the list by age."""
+    return state.count_keys(World, "created", after=(), before=(world.created, world.id))
+
+
 def world_of_agent(reader: Reader, *, token_pair: TokenPair) -> World:
     """Return the world whose agent holds a token. Raises WORLD_NOT_FOUND and WORLD_HOSTED."""
     client = reader.get(OAuthClient, token_pair.client)

@@ -20,7 +20,7 @@ from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.site.access import require_admin
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.pagination import paginate_in_thread
+from coalserver.site.pagination import kept_query, paginate_in_thread
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.clock import request_clock
 from coalserver.web.pages.cookies import redirect
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 #: Names of backups that the server made, and of uploaded ones, begin with these.
 CREATED, UPLOADED = "coalserver", "uploaded"
 BACKUP_NAME = re.compile(rf"(?:{CREATED}|{UPLOADED})-[0-9]{{8}}T[0-9]{{6}}Z(?:-[0-9]+)?\.tar")
-RESTORED_PATH = "/admin/backups?done=restored"
+BACKUPS_PATH = "/admin/backups"
 SUCCESS_MESSAGES = {
     "made": ("backups", N_("Backup created")),
     "removed": ("backups", N_("Backup deleted")),
@@ -110,7 +110,7 @@ async def render_backups(ctx: RequestContext, **overrides: Any) -> web.StreamRes
     """Return the page of backups, with the error of the last restore if the restart led here."""
     service = ctx.app.service(BackupService)
     language = request_language(ctx.request)
-    backups, pagination = await paginate_in_thread(ctx, service.list_backups)
+    backups, pagination = await paginate_in_thread(ctx, BACKUPS_PATH, service.list_backups)
     context = {
         "backups": [(name, format_size(size, language), at) for name, size, at in backups],
         "pagination": pagination,
@@ -183,7 +183,8 @@ async def confirm_delete(ctx: RequestContext) -> web.StreamResponse:
         values={},
         button=N_("Delete"),
         back_label=request_language(ctx.request).gettext(N_("Backups")),
-        back_path="/admin/backups",
+        back_path=BACKUPS_PATH,
+        place=kept_query(ctx),
         active_page="backups",
         section="remove",
         subject=f"{path.name} · {format_size(size, request_language(ctx.request))}",
@@ -196,7 +197,7 @@ async def delete_backup(ctx: RequestContext) -> web.StreamResponse:
     path = ctx.app.service(BackupService).get_backup(ctx.path["name"])
     await record_action(ctx, AuditAction.BACKUP_REMOVED, path.name)
     path.unlink(missing_ok=True)
-    return redirect("/admin/backups?done=removed")
+    return redirect(BACKUPS_PATH + kept_query(ctx, done="removed"))
 
 
 async def upload_backup(ctx: RequestContext) -> web.StreamResponse:
@@ -260,7 +261,8 @@ async def confirm_restore(ctx: RequestContext) -> web.StreamResponse:
         },
         button=N_("Restore"),
         back_label=request_language(ctx.request).gettext(N_("Backups")),
-        back_path="/admin/backups",
+        back_path=BACKUPS_PATH,
+        place=kept_query(ctx),
         active_page="backups",
         section="restore",
         subject=f"{path.name} · {size_text} · coalserver {manifest.get('coalserver', '–')}",
@@ -279,7 +281,8 @@ async def restore_backup(ctx: RequestContext) -> web.StreamResponse:
         )
     except OSError as error:
         return await _disk_error(ctx, error)
-    return render_admin_page(ctx, "restoring", {"next_url": RESTORED_PATH}, active_page="backups")
+    next_url = BACKUPS_PATH + kept_query(ctx, done="restored")
+    return render_admin_page(ctx, "restoring", {"next_url": next_url}, active_page="backups")
 
 
 async def record_action(ctx: RequestContext, action: AuditAction, subject: str) -> None:

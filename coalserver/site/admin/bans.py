@@ -12,13 +12,14 @@ from coalserver.core.queries.players import player_name
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.play.player import BAN_DURATIONS
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.pagination import paginate_in_steps
+from coalserver.site.pagination import kept_query, paginate_in_steps
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import FormSchema, TypedInteger, load_form, load_query
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.schemas import Text, one_of
 
+BANS_PATH = "/admin/bans"
 #: Names of `BAN_DURATIONS` in the order of the form, with their labels.
 DURATIONS = (
     ("hour", N_("1 hour")),
@@ -57,7 +58,7 @@ BAN, UNBAN = BanSchema(), UnbanSchema()
 
 async def render_bans(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     language = request_language(ctx.request)
-    bans, pagination = await paginate_in_steps(ctx, active_bans, now=ctx.now)
+    bans, pagination = await paginate_in_steps(ctx, BANS_PATH, active_bans, now=ctx.now)
     games, game_count = ctx.core.query(games_by_age, limit=MAX_GAMES)
     context = {
         "bans": [(row, player_name(ctx.core.state, id=row.player)) for row in bans],
@@ -113,12 +114,13 @@ def _confirm(
         values={"player": f"{name} ({id})", "game": form["game"]},
         button=title,
         back_label=language.gettext(N_("Bans")),
-        back_path="/admin/bans",
+        back_path=BANS_PATH,
+        place=kept_query(ctx),
         active_page="bans",
         section="confirm",
         subject=subject,
         fields=ctx.body,
-        action="/admin/bans" if "duration" in form else "/admin/bans/lift",
+        action=BANS_PATH if "duration" in form else "/admin/bans/lift",
     )
 
 
@@ -144,7 +146,7 @@ async def remove_ban(ctx: RequestContext) -> web.StreamResponse:
     await run_audited(
         ctx.core, ctx.caller, AuditAction.PLAYER_UNBANNED, _subject(ctx, form), unban, **form
     )
-    return redirect("/admin/bans?done=lifted")
+    return redirect(BANS_PATH + kept_query(ctx, done="lifted"))
 
 
 def _subject(ctx: RequestContext, form: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from coalserver.core.queries.games import games_by_age, get_game
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.play.game import Game
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.pagination import paginate
+from coalserver.site.pagination import kept_query, paginate
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.forms import (
     Checkbox,
@@ -22,7 +22,7 @@ from coalserver.web.pages.forms import (
 from coalserver.web.pages.i18n import N_, request_language
 from coalserver.web.schemas import Name, Text
 
-MAX_PLAYERS = 1000
+GAMES_PATH, MAX_PLAYERS = "/admin/games", 1000
 
 
 class GameSchema(FormSchema):
@@ -41,7 +41,7 @@ GAME = GameSchema()
 
 def render_games(ctx: RequestContext, fresh: Any = None, **overrides: Any) -> web.StreamResponse:
     """Return the page of games. `fresh` is a game whose tokens only this response shows."""
-    games, pagination = paginate(ctx, games_by_age)
+    games, pagination = paginate(ctx, GAMES_PATH, games_by_age)
     context = {"games": games, "pagination": pagination, "fresh": fresh}
     return render_admin_page(ctx, "games", context, **overrides)
 
@@ -80,7 +80,8 @@ async def confirm_rotate(ctx: RequestContext) -> web.StreamResponse:
         values={"name": game.name},
         button=N_("Reset tokens"),
         back_label=request_language(ctx.request).gettext(N_("Games")),
-        back_path="/admin/games",
+        back_path=GAMES_PATH,
+        place=kept_query(ctx),
         active_page="games",
         section="rotate",
     )

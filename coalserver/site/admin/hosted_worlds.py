@@ -47,6 +47,7 @@ from coalserver.site.admin.layout import (
     get,
     render_admin_page,
     render_form_error,
+    world_list_path,
 )
 from coalserver.site.admin.property_fields import field_messages, shown_groups
 from coalserver.site.errors import with_errors_shown
@@ -298,6 +299,7 @@ def render_hosted_world(
     further_shown = shown if refused == "further" else current
     context = {
         "world": world,
+        "list_path": world_list_path(ctx, world),
         "address": world_path(world),
         "online": ctx.core.query(count_online, world=world.id),
         "queued": ctx.core.query(queued_commands, world=world.id),

@@ -18,7 +18,7 @@ from coalserver.domain.minecraft.hosting.settings import (
 from coalserver.domain.minecraft.hosting.transitions import Order
 from coalserver.domain.minecraft.property_values import property_text
 from coalserver.site.access import require_admin, require_member, world_path
-from coalserver.site.admin.layout import get, post, render_admin_page
+from coalserver.site.admin.layout import get, post, render_admin_page, world_list_path
 from coalserver.site.admin.worlds import requested_world
 from coalserver.site.worlds.hosted import refusal_sentence, requested_run
 from coalserver.site.worlds.world import give_order
@@ -255,7 +255,7 @@ async def delete_world(ctx: RequestContext) -> web.StreamResponse:
         ctx.app.count_refusal(error)
         sentence = refusal_sentence(error.details["refusal"], request_language(ctx.request))
         return render_delete(ctx, status=400, errors={"delete": sentence})
-    return redirect("/admin/servers?done=deleted")
+    return redirect(world_list_path(ctx, world, done="deleted"))
 
 
 WORLD_PATH = "/admin/servers/{world}"

@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from coalserver.core.queries.worlds import world_position
 from coalserver.domain.errors import DomainError
+from coalserver.domain.minecraft.world import World
 from coalserver.site.access import render_access_error, require_admin
 from coalserver.site.admin.messages import ERROR_MESSAGES, NOT_FOUND_CODES
 from coalserver.site.errors import (
@@ -19,6 +21,7 @@ from coalserver.site.errors import (
     wants_json,
     with_errors_shown,
 )
+from coalserver.site.pagination import make_query, page_with
 from coalserver.site.worlds.context import world_state_text
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
@@ -31,11 +34,12 @@ PageRenderer = Callable[..., web.StreamResponse | Awaitable[web.StreamResponse]]
 #: `done` of the address -> section of the page and message.
 SuccessMessages = Mapping[str, tuple[str, str]]
 
+WORLDS_PATH = "/admin/servers"
 #: Name, path and title of the pages in the navigation.
 PAGES = (
     ("overview", "/admin", N_("Overview")),
     ("users", "/admin/users", N_("Users")),
-    ("servers", "/admin/servers", N_("Worlds")),
+    ("servers", WORLDS_PATH, N_("Worlds")),
     ("configure", "/admin/instance/configure", N_("Configure")),
     ("versions", "/admin/versions", N_("Versions")),
     ("games", "/admin/games", N_("Games")),
@@ -103,6 +107,7 @@ def confirm_page(
     back_path: str,
     active_page: str,
     section: str,
+    place: str = "",
     subject: str = "",
     fields: Mapping[str, object] = MappingProxyType({}),
     action: str = "",
@@ -111,7 +116,7 @@ def confirm_page(
     """Return the page that asks before a destructive form is sent to `action`, by default the same path.
 
     Title, texts and button are message ids; `values` are inserted into the texts. `subject` is plain text;
-    `fields` are sent with the form.
+    `fields` are sent with the form. `place` is the query of the list that both answers lead back to.
     """
     context = {
         "title": title,
@@ -119,13 +124,19 @@ def confirm_page(
         "values": values,
         "button": button,
         "back_label": back_label,
-        "back_path": back_path,
+        "back_path": back_path + place,
         "section_id": section,
         "subject": subject,
         "fields": fields,
-        "action": action or ctx.request.path,
+        "action": (action or ctx.request.path) + place,
     }
     return render_admin_page(ctx, "confirm", context, active_page=active_page, **overrides)
+
+
+def world_list_path(ctx: RequestContext, world: World, **added: str) -> str:
+    """Return the address of the page of the list of worlds that has a world, before or after that is archived."""
+    page = page_with(ctx.core.query(world_position, world=world))
+    return WORLDS_PATH + make_query({**page, **added})
 
 
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
@@ -142,8 +153,6 @@ async def render_form_error(
     rejection = render_access_error(error, ctx, "/admin")
     if rejection is not None:
         return rejection
-    if error.code in NOT_FOUND_CODES:
-        return render_http_error(404, ctx.request)
     status, message = error_message(error, ERROR_MESSAGES, request_language(ctx.request))
     try:
         rendered = render(ctx, status=status, errors={section: message})

@@ -37,6 +37,11 @@ ERROR_MESSAGES: ErrorMessages = {
         N_("A page of this site uses this address. Choose a different short name."),
     ),
     ErrorCode.GAME_EXISTS: (400, N_("Another game uses this tag. Choose a different one.")),
+    ErrorCode.ACCOUNT_NOT_FOUND: (404, N_("This user no longer exists.")),
+    ErrorCode.WORLD_NOT_FOUND: (404, N_("This world no longer exists.")),
+    ErrorCode.GAME_NOT_FOUND: (404, N_("There is no game with this tag.")),
+    ErrorCode.SAVE_NOT_FOUND: (404, N_("This saved game no longer exists.")),
+    ErrorCode.VERSION_NOT_FOUND: (404, N_("This version no longer exists.")),
     ErrorCode.VERSION_IN_USE: (400, N_("World {world} uses it.")),
     ErrorCode.VERSION_CONFIGURED: (
         400,

@@ -19,12 +19,22 @@ from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Seat
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.pagination import PAGE, page_filter, paginate, paginate_rows
+from coalserver.site.pagination import (
+    PAGE,
+    Pagination,
+    kept_params,
+    kept_query,
+    paginate,
+    paginate_rows,
+)
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import read_csrf_form
 from coalserver.web.pages.i18n import N_, request_language
 
+ROOMS_PATH = "/admin/rooms"
+#: The parameter with the page of the members of a single room.
+MEMBERS_PAGE = "members"
 #: Rows of a page of each list, and the members that each row shows; a room's own page shows all in pages.
 PAGE_SIZE, MAX_MEMBERS = 20, 8
 #: Digits of an id in the address.
@@ -55,8 +65,10 @@ class RoomForms:
     page_name: str
     not_found: ErrorCode
     close_action: AuditAction
-    closed_path: str
-    kicked_path: str
+    #: The messages of the page after a room was closed or a player was kicked, and where it is scrolled to.
+    closed: str
+    kicked: str
+    anchor: str
     close_title: str
     close_text: str
 
@@ -83,7 +95,8 @@ class RoomForms:
             values=values,
             button=title,
             back_label=request_language(ctx.request).gettext(N_("Rooms")),
-            back_path="/admin/rooms",
+            back_path=ROOMS_PATH,
+            place=list_query(ctx),
             active_page="rooms",
             section="confirm",
         )
@@ -96,7 +109,8 @@ class RoomForms:
         await run_audited(
             ctx.core, ctx.caller, self.close_action, _label(found), admin_close, **target
         )
-        return redirect(self.closed_path)
+        # A page of the room alone has gone with it.
+        return redirect(ROOMS_PATH + list_query(ctx, single=False, done=self.closed) + self.anchor)
 
     async def kick(self, ctx: RequestContext) -> web.StreamResponse:
         """Kick the player that the path names."""
@@ -113,7 +127,7 @@ class RoomForms:
             detail=_label(found),
             **target,
         )
-        return redirect(self.kicked_path)
+        return redirect(ROOMS_PATH + list_query(ctx, done=self.kicked) + self.anchor)
 
     def _get(self, ctx: RequestContext) -> Lobby | Room:
         found: Lobby | Room | None = ctx.core.state.get(self.kind, ctx.int_param(self.path_name))
@@ -129,8 +143,9 @@ OPEN_ROOMS = RoomForms(
     page_name=PAGE,
     not_found=ErrorCode.LOBBY_NOT_FOUND,
     close_action=AuditAction.LOBBY_CLOSED,
-    closed_path="/admin/rooms?done=closed",
-    kicked_path="/admin/rooms?done=out",
+    closed="closed",
+    kicked="out",
+    anchor="",
     close_title=N_("Close room"),
     close_text=N_("All players lose their seats in <bdi>%(name)s</bdi>. This cannot be undone."),
 )
@@ -141,20 +156,38 @@ SESSIONS = RoomForms(
     page_name="playing",
     not_found=ErrorCode.ROOM_NOT_FOUND,
     close_action=AuditAction.ROOM_CLOSED,
-    closed_path="/admin/rooms?done=ended#playing",
-    kicked_path="/admin/rooms?done=out-of-session#playing",
+    closed="ended",
+    kicked="out-of-session",
+    anchor="#playing",
     close_title=N_("End game"),
     close_text=N_("<bdi>%(name)s</bdi> ends for all players. This cannot be undone."),
 )
 
 
+#: The parameters with the pages of both lists.
+LIST_PAGES = (OPEN_ROOMS.page_name, SESSIONS.page_name)
+
+
+def list_query(ctx: RequestContext, *, single: bool = True, **added: str) -> str:
+    """Return the query of the page of rooms from which the address was reached; `single`: of that of one room, too."""
+    if not single:
+        return kept_query(ctx, numbers=LIST_PAGES, **added)
+    ids = (OPEN_ROOMS.path_name, SESSIONS.path_name)
+    return kept_query(ctx, numbers=(*LIST_PAGES, MEMBERS_PAGE), texts=ids, **added)
+
+
 def render_rooms(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
     single = _requested(ctx, OPEN_ROOMS) or _requested(ctx, SESSIONS)
-    context = {
-        "is_single": single is not None,
-        "open_rooms": _shown_rooms(ctx, OPEN_ROOMS, all_open_lobbies, single),
-        "sessions": _shown_rooms(ctx, SESSIONS, all_running_rooms, single),
-    }
+    context: dict[str, Any] = {"is_single": single is not None}
+    if single is None:
+        open_rows, open_pages = _list_page(ctx, OPEN_ROOMS, all_open_lobbies)
+        running_rows, running_pages = _list_page(ctx, SESSIONS, all_running_rooms)
+        context["open_rooms"] = _shown_rooms(ctx, open_rows, open_pages.beside(running_pages))
+        context["sessions"] = _shown_rooms(ctx, running_rows, running_pages.beside(open_pages))
+    else:
+        context["list_query"] = list_query(ctx, single=False)
+        name = "open_rooms" if isinstance(single, Lobby) else "sessions"
+        context[name] = _single_room(ctx, single)
     return render_admin_page(ctx, "rooms", context, success=SUCCESS_MESSAGES, **overrides)
 
 
@@ -167,32 +200,47 @@ def _requested(ctx: RequestContext, forms: RoomForms) -> Lobby | Room | None:
     return found if found is not None and found.open else None
 
 
-def _shown_rooms(
+def _list_page(
     ctx: RequestContext,
     forms: RoomForms,
     query: Callable[..., tuple[Sequence[Lobby | Room], int]],
-    single: Lobby | Room | None,
-) -> dict[str, Any] | None:
-    """Return rows with some members, their number and pages; for the only one, a page of its members."""
-    section = forms.section
-    if single is None:
-        others = OPEN_ROOMS if forms is SESSIONS else SESSIONS
-        rows, pages = paginate(
-            ctx,
-            query,
-            name=forms.page_name,
-            filters=page_filter(ctx, others.page_name),
-            fragment=section,
-            page_size=PAGE_SIZE,
-        )
-        shown = [(row, _member_rows(ctx, row, row.roster.seats[:MAX_MEMBERS])) for row in rows]
-        return {"rows": shown, "pages": pages, "total": pages.total}
-    if not isinstance(single, forms.kind):
-        return None
-    filters = {forms.path_name: str(single.id)}
-    seats, pages = paginate_rows(ctx, single.roster.seats, filters, section)
-    total = ctx.core.query(query, limit=0)[1]
-    return {"rows": [(single, _member_rows(ctx, single, seats))], "pages": pages, "total": total}
+) -> tuple[Sequence[Lobby | Room], Pagination]:
+    return paginate(
+        ctx,
+        ROOMS_PATH,
+        query,
+        name=forms.page_name,
+        fragment=forms.section,
+        page_size=PAGE_SIZE,
+    )
+
+
+def _shown_rooms(
+    ctx: RequestContext, rows: Sequence[Lobby | Room], pages: Pagination
+) -> dict[str, Any]:
+    """Return rows with some members, their number and pages."""
+    shown = [(row, _member_rows(ctx, row, row.roster.seats[:MAX_MEMBERS])) for row in rows]
+    return {"rows": shown, "pages": pages, "total": pages.total}
+
+
+def _single_room(ctx: RequestContext, single: Lobby | Room) -> dict[str, Any]:
+    """Return the only row with a page of its members, and the number of all rooms."""
+    forms, query = (
+        (OPEN_ROOMS, all_open_lobbies)
+        if isinstance(single, Lobby)
+        else (SESSIONS, all_running_rooms)
+    )
+    filters = {**kept_params(ctx, LIST_PAGES), forms.path_name: str(single.id)}
+    seats, pages = paginate_rows(
+        ctx,
+        ROOMS_PATH,
+        single.roster.seats,
+        name=MEMBERS_PAGE,
+        filters=filters,
+        fragment=forms.section,
+    )
+    rows = [(single, _member_rows(ctx, single, seats))]
+    return {"rows": rows, "pages": pages, "total": ctx.core.query(query, limit=0)[1]}
 
 
 async def rooms_page(ctx: RequestContext) -> web.StreamResponse:

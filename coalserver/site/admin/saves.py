@@ -21,7 +21,7 @@ from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.site.access import require_admin, world_path
 from coalserver.site.admin.backups import format_size
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.pagination import paginate_rows
+from coalserver.site.pagination import kept_query, paginate_rows
 from coalserver.site.worlds.hosted import requested_run, trouble_sentence
 from coalserver.web.context import RequestContext
 from coalserver.web.downloads import attachment
@@ -89,7 +89,7 @@ async def render_saves(ctx: RequestContext, **overrides: Any) -> web.StreamRespo
     language = request_language(ctx.request)
     settings = ctx.core.query(get_settings)
     hosted, trouble = run.hosted, run.hosted.trouble
-    page, pagination = paginate_rows(ctx, saves, fragment="saves")
+    page, pagination = paginate_rows(ctx, saves_path(run.world), saves, fragment="saves")
     is_busy = hosted.is_busy or run.status is WorldStatus.SAVING
     context = {
         "world": run.world,
@@ -187,7 +187,7 @@ async def note_save(ctx: RequestContext) -> web.StreamResponse:
 async def _change_save(ctx: RequestContext, **changes: Any) -> web.StreamResponse:
     world, hosting = requested_run(ctx).world, ctx.app.service(Hosting)
     await hosting.change_save(world.id, ctx.path["save"], ctx.caller.account_id, **changes)
-    return redirect(f"{saves_path(world)}?done=changed")
+    return redirect(saves_path(world) + kept_query(ctx, done="changed"))
 
 
 async def confirm_delete(ctx: RequestContext) -> web.StreamResponse:
@@ -210,7 +210,7 @@ async def delete_save(ctx: RequestContext) -> web.StreamResponse:
     world = requested_run(ctx).world
     hosting = ctx.app.service(Hosting)
     await hosting.remove_save(world.id, ctx.path["save"], ctx.caller.account_id)
-    return redirect(f"{saves_path(world)}?done=deleted")
+    return redirect(saves_path(world) + kept_query(ctx, done="deleted"))
 
 
 async def confirm_restore(ctx: RequestContext) -> web.StreamResponse:
@@ -254,7 +254,7 @@ async def restore_save(ctx: RequestContext) -> web.StreamResponse:
     world = requested_run(ctx).world
     hosting = ctx.app.service(Hosting)
     await hosting.restore_save(world.id, ctx.path["save"], ctx.caller.account_id)
-    return redirect(f"{saves_path(world)}?done=restoring")
+    return redirect(saves_path(world) + kept_query(ctx, done="restoring"))
 
 
 async def upload_save(ctx: RequestContext) -> web.StreamResponse:
@@ -297,6 +297,7 @@ def _question(
         button=button,
         back_label=language.gettext(N_("Saved games")),
         back_path=saves_path(world),
+        place=kept_query(ctx),
         active_page="servers",
         section="question",
         subject=" · ".join([*facts, *filter(None, (save.version, save.note))]),

@@ -38,7 +38,7 @@ async def settings_page(ctx: RequestContext) -> web.StreamResponse:
 
 async def log_page(ctx: RequestContext) -> web.StreamResponse:
     """Render the audit log, the newest entries first."""
-    entries, pagination = paginate(ctx, list_audit_entries)
+    entries, pagination = paginate(ctx, "/admin/log", list_audit_entries)
     context: dict[str, Any] = {
         "entries": entries,
         "action_messages": ACTION_MESSAGES,

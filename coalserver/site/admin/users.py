@@ -14,14 +14,14 @@ from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
-from coalserver.site.pagination import paginate_in_steps
+from coalserver.site.pagination import MAX_SEARCH_LENGTH, SEARCH, kept_query, paginate_in_steps
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import Checkbox, FormSchema, load_form, read_csrf_form
 from coalserver.web.pages.i18n import N_
 from coalserver.web.schemas import Text
 
-MAX_SEARCH_LENGTH = 100
+USERS_PATH = "/admin/users"
 SUCCESS_MESSAGES = {
     "saved": ("account", N_("Saved.")),
     "let-in": ("users", N_("User approved")),
@@ -41,8 +41,10 @@ USER = UserSchema()
 
 
 async def render_users(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
-    search = ctx.query.get("q", "")[:MAX_SEARCH_LENGTH]
-    accounts, pagination = await paginate_in_steps(ctx, search_accounts, {"q": search}, text=search)
+    search = ctx.query.get(SEARCH, "")[:MAX_SEARCH_LENGTH]
+    accounts, pagination = await paginate_in_steps(
+        ctx, USERS_PATH, search_accounts, {SEARCH: search}, text=search
+    )
     context = {"accounts": accounts, "search": search, "pagination": pagination}
     return render_admin_page(ctx, "users", context, success=SUCCESS_MESSAGES, **overrides)
 
@@ -56,6 +58,7 @@ def render_user(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
         "account": account,
         "browsers": len(login_sessions),
         "is_self": account.id == ctx.caller.account_id,
+        "place": list_query(ctx),
     }
     return render_admin_page(
         ctx, "user", context, active_page="users", success=SUCCESS_MESSAGES, **overrides
@@ -78,10 +81,16 @@ def render_removal(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
         button=N_("Delete account"),
         back_label=account.display_name,
         back_path=f"/admin/users/{account.id}",
+        place=list_query(ctx),
         active_page="users",
         section="remove",
         **overrides,
     )
+
+
+def list_query(ctx: RequestContext, **added: str) -> str:
+    """Return the query of the list of users from which the address was reached."""
+    return kept_query(ctx, texts=(SEARCH,), **added)
 
 
 def get_account(ctx: RequestContext) -> Account:
@@ -110,7 +119,7 @@ async def activate_user(ctx: RequestContext) -> web.StreamResponse:
     await run_audited(
         ctx.core, ctx.caller, AuditAction.ACCOUNT_ACTIVATED, account.email, update_account, **kwargs
     )
-    return redirect("/admin/users?done=let-in")
+    return redirect(USERS_PATH + list_query(ctx, done="let-in"))
 
 
 async def save_user(ctx: RequestContext) -> web.StreamResponse:
@@ -141,7 +150,7 @@ async def save_user(ctx: RequestContext) -> web.StreamResponse:
     await ctx.core.execute(execute_audited_batch, actor=ctx.caller.account_id, commands=commands)
     if account.id == ctx.caller.account_id and not (active and admin):
         return redirect("/")
-    return redirect(f"/admin/users/{account.id}?done=saved")
+    return redirect(f"{USERS_PATH}/{account.id}{list_query(ctx, done='saved')}")
 
 
 async def confirm_removal(ctx: RequestContext) -> web.StreamResponse:
@@ -161,12 +170,12 @@ async def delete_user(ctx: RequestContext) -> web.StreamResponse:
         delete_account,
         account_id=account.id,
     )
-    return redirect("/admin/users?done=removed")
+    return redirect(USERS_PATH + list_query(ctx, done="removed"))
 
 
-USER_PATH = "/admin/users/{account}"
+USER_PATH = USERS_PATH + "/{account}"
 ROUTES = (
-    get("/admin/users", users_page),
+    get(USERS_PATH, users_page),
     get(USER_PATH, user_page),
     post(USER_PATH, save_user, render_user, "account"),
     post(USER_PATH + "/activate", activate_user, render_users, "users"),

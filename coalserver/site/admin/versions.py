@@ -22,7 +22,7 @@ from coalserver.site.access import require_admin
 from coalserver.site.admin.backups import format_size
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
 from coalserver.site.errors import HTTP_ERRORS
-from coalserver.site.pagination import paginate
+from coalserver.site.pagination import MAX_SEARCH_LENGTH, SEARCH, kept_query, paginate
 from coalserver.site.worlds.hosted import refusal_sentence
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -110,6 +110,11 @@ def version_path(name: str) -> str:
     return f"{PATH}/{quote(name, safe='')}"
 
 
+def list_query(ctx: RequestContext, **added: str) -> str:
+    """Return the query of the list of versions from which the address was reached."""
+    return kept_query(ctx, texts=(SEARCH,), **added)
+
+
 async def render_versions(
     ctx: RequestContext, *, listed: tuple[str, ...] = (), **overrides: Any
 ) -> web.StreamResponse:
@@ -118,16 +123,16 @@ async def render_versions(
     `errors` are by form (`list`, `url` or `jar`) or by field, such as `url-version`; others are those of the page.
     """
     language, hosting = request_language(ctx.request), ctx.app.service(Hosting)
-    query = ctx.query.get("q", "").strip()[:MAX_INPUT_LENGTH]
+    query = ctx.query.get(SEARCH, "").strip()[:MAX_SEARCH_LENGTH]
     versions, pagination = paginate(
-        ctx, find_versions, filters={"q": query}, fragment="versions", text=query
+        ctx, PATH, find_versions, filters={SEARCH: query}, fragment="versions", text=query
     )
     shown = [hosting.shown_version(version, MAX_USERS) for version in versions]
     chosen = (ctx.body or {}).get("from") or ctx.query.get("from", "")
     context = {
         "rows": [(one, _describe(one, language)) for one in shown],
         "pagination": pagination,
-        "has_search": len(shown) > MAX_WITHOUT_SEARCH or query or pagination.previous,
+        "has_search": pagination.total > MAX_WITHOUT_SEARCH or query,
         "query": query,
         "enabled": hosting.enabled,
         "live_seconds": LIVE_SECONDS if any(one.percent is not None for one in shown) else 0,
@@ -226,7 +231,7 @@ async def fetch_version(ctx: RequestContext) -> web.StreamResponse:
     await read_csrf_form(ctx)
     hosting = ctx.app.service(Hosting)
     await hosting.fetch_version(ctx.path["version"], ctx.caller.account_id)
-    return redirect(f"{PATH}?done=fetching")
+    return redirect(PATH + list_query(ctx, done="fetching"))
 
 
 async def confirm_remove(ctx: RequestContext) -> web.StreamResponse:
@@ -250,6 +255,7 @@ async def confirm_remove(ctx: RequestContext) -> web.StreamResponse:
         button=N_("Remove"),
         back_label=language.gettext(N_("Versions")),
         back_path=PATH,
+        place=list_query(ctx),
         active_page="versions",
         section="remove",
         action=f"{version_path(version.name)}/remove",
@@ -261,7 +267,7 @@ async def remove_version(ctx: RequestContext) -> web.StreamResponse:
     await read_csrf_form(ctx)
     hosting = ctx.app.service(Hosting)
     await hosting.remove_version(ctx.path["version"], ctx.caller.account_id)
-    return redirect(f"{PATH}?done=removed")
+    return redirect(PATH + list_query(ctx, done="removed"))
 
 
 def _sent_form(ctx: RequestContext) -> str:

@@ -27,7 +27,14 @@ from coalserver.domain.minecraft.world import World
 from coalserver.domain.text import one_line
 from coalserver.site.access import world_path
 from coalserver.site.admin.hosted_worlds import render_hosted_world
-from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
+from coalserver.site.admin.layout import (
+    WORLDS_PATH,
+    confirm_page,
+    get,
+    post,
+    render_admin_page,
+    world_list_path,
+)
 from coalserver.site.pagination import paginate
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -111,7 +118,7 @@ CREATE_WORLD, WORLD, CONSOLE_COMMAND = CreateWorldSchema(), WorldSchema(), Conso
 
 
 def render_worlds(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
-    worlds, pagination = paginate(ctx, worlds_by_age)
+    worlds, pagination = paginate(ctx, WORLDS_PATH, worlds_by_age)
     context = {
         "worlds": [(world, ctx.core.query(count_online, world=world.id)) for world in worlds],
         "hosts_worlds": ctx.core.query(has_hosted_worlds),
@@ -133,6 +140,7 @@ def render_world(
         return render_hosted_world(ctx, world, **overrides)
     context = {
         "world": world,
+        "list_path": world_list_path(ctx, world),
         "findings": [
             (FINDINGS.get(finding.code, OTHER_FINDING), finding) for finding in world.findings
         ],
@@ -319,12 +327,12 @@ async def archive(ctx: RequestContext) -> web.StreamResponse:
         archive_world,
         world_id=world.id,
     )
-    return redirect("/admin/servers?done=ended")
+    return redirect(world_list_path(ctx, world, done="ended"))
 
 
 WORLD_PATH = "/admin/servers/{world}"
 ROUTES = (
-    get("/admin/servers", worlds_page),
+    get(WORLDS_PATH, worlds_page),
     get("/admin/server_create", create_world_page),
     post("/admin/server_create", create_world, render_create_world, "world"),
     get(WORLD_PATH, world_page),

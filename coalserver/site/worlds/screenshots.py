@@ -14,8 +14,8 @@ from coalserver.domain.minecraft.history import Screenshot
 from coalserver.domain.minecraft.world import World
 from coalserver.media.images import ImageStore, InvalidImage
 from coalserver.site.access import world_member_page, world_path
-from coalserver.site.errors import wants_json
-from coalserver.site.pagination import paginate_after
+from coalserver.site.errors import HTTP_ERRORS, SHARED_MESSAGES, wants_json
+from coalserver.site.pagination import POSITION, kept_query, paginate_after
 from coalserver.site.worlds.context import world_context
 from coalserver.site.worlds.line_rows import exact_position, parse_exact_position
 from coalserver.site.worlds.world import WORLD_PATH
@@ -36,6 +36,12 @@ IMAGE_ERRORS = {
     "pixels": N_("This picture has too many pixels. Choose a smaller one."),
     "none": N_("Choose a picture first."),
     "many": N_("You have as many screenshots here as you may have. Delete one first."),
+}
+#: Status and message where a picture cannot be deleted.
+DELETION_ERRORS = {
+    ErrorCode.INVALID_TOKEN: SHARED_MESSAGES[ErrorCode.INVALID_TOKEN],
+    ErrorCode.TARGET_NOT_FOUND: (404, N_("This picture no longer exists.")),
+    ErrorCode.PERMISSION_DENIED: (403, HTTP_ERRORS[403]),
 }
 IMAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -84,13 +90,23 @@ async def upload_screenshot(
 async def delete_from_gallery(
     ctx: RequestContext, world: World, account: Account
 ) -> web.StreamResponse:
-    """Delete a screenshot and its files. Raises PERMISSION_DENIED."""
-    await read_csrf_form(ctx)
-    screenshot = await _get_screenshot(ctx, world)
-    screenshot.check_can_delete(account)
-    await ctx.core.execute(delete_screenshot, screenshot=screenshot)
+    """Delete a screenshot and its files, and lead back to the page of the gallery.
+
+    For a script, raises INVALID_TOKEN, TARGET_NOT_FOUND or PERMISSION_DENIED.
+    """
+    try:
+        await read_csrf_form(ctx)
+        screenshot = await _get_screenshot(ctx, world)
+        screenshot.check_can_delete(account)
+        await ctx.core.execute(delete_screenshot, screenshot=screenshot)
+    except DomainError as error:
+        if wants_json(ctx) or error.code not in DELETION_ERRORS:
+            raise
+        status, message = DELETION_ERRORS[error.code]
+        return await _render_gallery(ctx, world, account, deletion_error=message, status=status)
     await asyncio.shield(ctx.app.service(ImageStore).delete(screenshot.code))
-    return redirect(world_path(world) + "/screenshots")
+    place = kept_query(ctx, numbers=(), texts=(POSITION,))
+    return redirect(f"{world_path(world)}/screenshots{place}")
 
 
 @world_member_page
@@ -107,13 +123,24 @@ async def screenshot_image(
 
 
 async def _render_gallery(
-    ctx: RequestContext, world: World, account: Account, error: str = "", status: int = 200
+    ctx: RequestContext,
+    world: World,
+    account: Account,
+    error: str = "",
+    status: int = 200,
+    deletion_error: str = "",
 ) -> web.StreamResponse:
-    query = ScreenshotQuery(world.id, after=parse_exact_position(ctx.query.get("before", "")))
+    after = parse_exact_position(ctx.query.get(POSITION, ""))
+    history, query = ctx.core.history, ScreenshotQuery(world.id, after=after)
+    found = await history.screenshots(query, PAGE_SIZE + 1)
+    if not found and after is not None:
+        # The last page: what it had may have been deleted.
+        oldest = await history.screenshots(ScreenshotQuery(world.id, ascending=True), PAGE_SIZE)
+        found = oldest[::-1]
     screenshots, pagination = paginate_after(
         ctx,
         world_path(world) + "/screenshots",
-        await ctx.core.history.screenshots(query, PAGE_SIZE + 1),
+        found,
         lambda screenshot: exact_position(screenshot.created, screenshot.id),
         page_size=PAGE_SIZE,
     )
@@ -121,6 +148,7 @@ async def _render_gallery(
         **world_context(ctx, world, account, "screenshots"),
         "screenshots": [_gallery_item(ctx, screenshot, account) for screenshot in screenshots],
         "error": error,
+        "deletion_error": deletion_error,
         "max_megabytes": ctx.app.service(ImageStore).max_bytes // (1 << 20),
         "pagination": pagination,
     }

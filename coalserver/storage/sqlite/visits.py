@@ -86,12 +86,13 @@ def playtime(db: sqlite3.Connection, world: int, usernames: Sequence[str]) -> li
 
 
 def screenshots(db: sqlite3.Connection, query: ScreenshotQuery, limit: int) -> list[Screenshot]:
-    """Return the newest screenshots that match the query."""
+    """Return the newest screenshots that match the query, or the oldest if it is ascending."""
     where, params = _bounds("created", query)
     if query.account is not None:
         where, params = f"{where} AND account = ?", [*params, query.account]
+    order = "created, id" if query.ascending else "created DESC, id DESC"
     rows = db.execute(
-        f"SELECT doc FROM screenshot WHERE {where} ORDER BY created DESC, id DESC LIMIT ?",
+        f"SELECT doc FROM screenshot WHERE {where} ORDER BY {order} LIMIT ?",
         (*params, limit),
     )
     return [codec.history_values.load("Screenshot", document) for (document,) in rows]
@@ -118,7 +119,9 @@ def _bounds(time: str, query: VisitQuery | ScreenshotQuery) -> tuple[str, list[A
     if query.before is not None:
         where, params = f"{where} AND {time} < ?", [*params, query.before]
     if query.after is not None:
-        where, params = f"{where} AND ({time}, id) < (?, ?)", [*params, *query.after]
+        is_ascending = isinstance(query, ScreenshotQuery) and query.ascending
+        sign = ">" if is_ascending else "<"
+        where, params = f"{where} AND ({time}, id) {sign} (?, ?)", [*params, *query.after]
     return where, params
 
 

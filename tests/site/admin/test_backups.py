@@ -181,5 +181,4 @@ async def test_backups_come_in_pages(test_app):
     first, second = await browser.get("/admin/backups"), await browser.get("/admin/backups?page=2")
     assert "T000052Z" in words(first) and "T000002Z" not in words(first)
     assert "T000002Z" in words(second) and "T000000Z" in words(second)
-    assert 'rel="next" href="?page=2"' in first.raw.decode()
-    assert "This page is empty" in words(await browser.get("/admin/backups?page=3"))
+    assert 'rel="next" href="/admin/backups?page=2"' in first.raw.decode()

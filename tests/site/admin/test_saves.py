@@ -412,5 +412,4 @@ async def test_saved_games_come_in_pages(test_app):
     notes = [set(re.findall(r"Note \d+\.", words(page))) for page in (first, second)]
     assert "62 saved games" in words(first) and "62 saved games" in words(second)
     assert not notes[0] & notes[1] and len(notes[0] | notes[1]) == 60
-    assert 'rel="next" href="?page=2#saves"' in first.raw.decode()
-    assert "This page is empty" in words(await root.get(f"{path}?page=3"))
+    assert f'rel="next" href="{path}?page=2#saves"' in first.raw.decode()

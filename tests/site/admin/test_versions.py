@@ -394,9 +394,8 @@ async def test_versions_come_in_pages_with_their_search_and_some_of_their_worlds
     text = words(answer)
     assert "paper-49" in text and "paper-50" not in text
     assert "World 7." in text and "World 8." not in text and "and 2 more" in text
-    assert 'rel="next" href="?q=PAPER&amp;page=2#versions"' in answer.raw.decode()
+    assert 'rel="next" href="/admin/versions?q=PAPER&amp;page=2#versions"' in answer.raw.decode()
     assert 'name="q"' in answer.raw.decode()
     second = words(await browser.get(f"{PATH}?q=PAPER&page=2"))
     assert "paper-50" in second and "paper-59" in second and "paper-49" not in second
-    assert "This page is empty" in words(await browser.get(f"{PATH}?q=paper&page=3"))
     assert "No results for zzz" in words(await browser.get(f"{PATH}?q=zzz"))

@@ -1,11 +1,14 @@
 """The gallery of a world: upload, display to members, and deletion by the owner or an admin."""
 
+import re
+
 import pytest
 
 from coalserver.config import Config
 from coalserver.core.commands.accounts import update_account
 from coalserver.core.ports import ScreenshotQuery
 from coalserver.core.queries.accounts import get_account_by_email
+from coalserver.site.worlds import screenshots
 from tests.apis.app import run_test_app
 from tests.apis.browser import Browser, make_signed_in_browser
 from tests.media.test_images import make_image
@@ -140,6 +143,65 @@ async def test_only_owner_or_admin_can_delete_picture(test_app, world, ann):
     assert (await bob.send(f"{GALLERY}/{second.id}/remove", page=GALLERY)).status == 302
     assert await stored_screenshots(test_app, world) == []
     assert (await ann.send(f"{GALLERY}/{first.id}/remove", page=GALLERY)).status == 404
+
+
+@pytest.fixture
+def two_per_page(monkeypatch):
+    monkeypatch.setattr(screenshots, "PAGE_SIZE", 2)
+
+
+def gallery_links(answer, path):
+    """Return the addresses of links and forms that end with a path and a query."""
+    found = re.findall(rf'(?:href|action)="([^"]*{path}[^"]*)"', answer.raw.decode())
+    return [address.replace("&amp;", "&") for address in found]
+
+
+def pictures(answer):
+    return re.findall(r"/screenshots/(\d+)/small", answer.raw.decode())
+
+
+async def test_deleting_leads_back_to_the_page_of_the_gallery(test_app, world, ann, two_per_page):
+    for _ in range(5):
+        await upload(ann, PICTURE)
+    ids = [str(one.id) for one in await stored_screenshots(test_app, world)]
+    [older] = gallery_links(await ann.get(GALLERY), r"screenshots\?before=")
+    page = await ann.get(older)
+    assert pictures(page) == ids[2:4]
+    form = gallery_links(page, "/remove")[0]
+    # One that has expired shows its error on the same page.
+    expired = await ann.post(form, csrf_token="")
+    assert expired.status == 403 and pictures(expired) == ids[2:4]
+    assert "This form expired" in expired.raw.decode()
+    sent = await ann.send(form, page=GALLERY)
+    assert sent.headers["Location"] == older
+    after = await ann.get(older)
+    assert pictures(after) == ids[3:]
+    again = await ann.send(form, page=GALLERY)
+    assert again.status == 404 and pictures(again) == ids[3:]
+    assert "This picture no longer exists." in again.raw.decode()
+
+
+async def test_page_of_the_gallery_without_pictures_is_the_last_one(
+    test_app, world, ann, two_per_page
+):
+    for _ in range(3):
+        await upload(ann, PICTURE)
+    ids = [str(one.id) for one in await stored_screenshots(test_app, world)]
+    [older] = gallery_links(await ann.get(GALLERY), r"screenshots\?before=")
+    [form] = gallery_links(await ann.get(older), "/remove")
+    sent = await ann.send(form, page=GALLERY)
+    last = await ann.get(sent.headers["Location"])
+    assert pictures(last) == ids[:2] and "No pictures yet" not in last.raw.decode()
+
+
+@pytest.mark.parametrize("before", ["https://evil.example", "//evil.example", "x" * 3000, "%0d%0a"])
+async def test_deleting_leads_to_the_gallery_only(test_app, world, ann, before):
+    await upload(ann, PICTURE)
+    (screenshot,) = await stored_screenshots(test_app, world)
+    path = f"{GALLERY}/{screenshot.id}/remove?before={before}"
+    location = (await ann.send(path, page=GALLERY)).headers["Location"]
+    assert location.startswith(f"{GALLERY}?before=") and len(location) < 400
+    assert (await ann.get(location)).status == 200
 
 
 async def test_pictures_require_account_and_belong_to_one_world(test_app, world, ann):

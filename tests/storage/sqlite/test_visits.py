@@ -161,6 +161,9 @@ async def test_screenshots_are_filtered_and_paged(store):
         2,
         1,
     ]
+    assert ids(await store.screenshots(ScreenshotQuery(1, ascending=True), 3)) == [1, 2, 3]
+    after = ScreenshotQuery(1, after=PageKey(NOON + 1, 2), ascending=True)
+    assert ids(await store.screenshots(after, 9)) == [3, 4, 5]
     assert ids(await store.screenshots(ScreenshotQuery(1, account=1), 9)) == [5, 3, 1]
     assert ids(await store.screenshots(ScreenshotQuery(1, since=NOON + 1, before=NOON + 2), 9)) == [
         3,
