@@ -5,9 +5,10 @@ import asyncio
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from benchmarks.bodies import __doc__ as description
@@ -130,12 +131,19 @@ def main() -> int:
     sys.path.insert(0, str(options.checkout.resolve()))
     for name in [name for name in sys.modules if name.partition(".")[0] in ("coalserver", "tests")]:
         del sys.modules[name]
+    from coalserver.storage.sqlite.store import SqliteStore
     from tests.apis.app import run_test_app
+
+    @asynccontextmanager
+    async def run_app() -> AsyncIterator[Any]:
+        with TemporaryDirectory() as folder:
+            async with run_test_app(SqliteStore(Path(folder) / "store.sqlite3")) as app:
+                yield app
 
     if options.only:
         select(options.only)
     end = time.monotonic() + options.seconds
-    found = asyncio.run(measure(options.areas or AREAS, options.min, run_test_app, end))
+    found = asyncio.run(measure(options.areas or AREAS, options.min, run_app, end))
     for result in sorted(found, key=lambda one: -one.milliseconds):
         case = result.case
         print(

@@ -1,5 +1,6 @@
 """Bodies of JSON, and long lines of logs."""
 
+import itertools
 import json
 from collections.abc import Iterator
 
@@ -197,6 +198,23 @@ def agent_bodies(stage: Stage) -> Iterator[Case]:
                 f"{count} lines: {shape}",
                 lambda body=body: stage.target.request("POST", path, head, body),  # type: ignore[misc]
             )
+    numbers = itertools.count()
+
+    def send_new(text: str) -> str:
+        """Send lines about players who are new each time, from a source that is new each time."""
+        number = next(numbers)
+        lines = [
+            {
+                "sequence": one + 1,
+                "line": f"2014-02-03 10:32:01 [INFO] {text.format(f'N{number}_{one}')}",
+            }
+            for one in range(1000)
+        ]
+        members = {**base, "source": f"s{number}", "lines": lines}
+        return stage.target.request("POST", path, head, json.dumps(members).encode())
+
+    for shape, text in player_lines().items():
+        yield Case(f"POST {path}", f"1000 lines: {shape}", lambda text=text: send_new(text))  # type: ignore[misc]
     for name in ("ping", "logline"):
         yield from stage.forms(
             f"{agents}/{name}",
@@ -206,6 +224,17 @@ def agent_bodies(stage: Stage) -> Iterator[Case]:
             zone="UTC",
             server_name="x",
         )
+
+
+def player_lines() -> dict[str, str]:
+    """Return texts of lines about players and the world, by name."""
+    return {
+        "new players join": "{} joined the game",
+        "new players log in": "{}[/192.0.2.7:5] logged in with entity id 1 at (1.5, 64.0, -2.25)",
+        "new players chat": "<{}> hi",
+        "new players die": "{} was slain by Zombie",
+        "restarts": "Starting minecraft server version 1.21.4",
+    }
 
 
 def log_lines() -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from coalserver.core import topics as topic
 from coalserver.core.commands.idempotency import find_idempotent_result, save_idempotency_record
@@ -80,6 +81,9 @@ class Core:
         self.patches = PatchPreparation(state)
         self._store = store
         self._steps_lock = asyncio.Lock()
+        self._source_locks: WeakValueDictionary[tuple[int, str], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
         #: Log lines, visits and screenshots, which are on disk and not in memory.
         self.history: History = store
 
@@ -172,6 +176,13 @@ class Core:
             if isinstance(entry.event, SEAT_TAKEN_EVENTS):
                 self.presence.watch(entry.event.player, self.clocks.steady())
         return committed
+
+    def source_lock(self, world_id: int, source: str) -> asyncio.Lock:
+        """Return the lock of those who store lines of a source by more than one command."""
+        lock = self._source_locks.get((world_id, source))
+        if lock is None:
+            lock = self._source_locks[world_id, source] = asyncio.Lock()
+        return lock
 
     def query(self, query: Callable[..., T], /, **kwargs: Any) -> T:
         """Return the result of a query over the state in memory."""

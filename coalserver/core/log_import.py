@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from coalserver.core.commands.ingest import log_imported
 from coalserver.core.engine import Core
-from coalserver.core.ingest import last_line_before_start
+from coalserver.core.ingest import last_line_before_start, parts_of
 from coalserver.core.ports import LineQuery, PageKey
 from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.log.header import parse_header, strip_colors
@@ -129,15 +129,18 @@ class FileImport:
             return
         parsed_lines = [parsed for parsed, _ in new]
         join_chats(parsed_lines)
-        await core.execute(
-            log_imported,
-            world_id=self.world,
-            parsed_lines=parsed_lines,
-            digests=[digest for _, digest in new],
-            begins=not self._has_stored,
-            alive=await last_line_before_start(core, self.world, parsed_lines),
-        )
-        self._has_stored = True
+        digests = [digest for _, digest in new]
+        for part in parts_of(core, self.world, parsed_lines):
+            lines = parsed_lines[part]
+            await core.execute(
+                log_imported,
+                world_id=self.world,
+                parsed_lines=lines,
+                digests=digests[part],
+                begins=not self._has_stored,
+                alive=await last_line_before_start(core, self.world, lines),
+            )
+            self._has_stored = True
 
     def _forget(self) -> None:
         """Forget lines that are too old to come again."""

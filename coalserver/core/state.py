@@ -90,12 +90,18 @@ def _visitor_keys(visitor: Visitor) -> tuple[Keys, ...]:
     visit = visitor.latest_visit
     login = () if visit is None else ((visitor.world, visit.login.at, visitor.id),)
     is_online = visit is not None and visit.logout is None
+    end: Keys = ()
+    if visit is not None and visit.logout is not None:
+        # Any mark can end a visit that is suspended.
+        place = (inf, 0) if visit.is_suspended else (visit.logout.order, visit.logout.sequence)
+        end = ((visitor.world, *place, visitor.id),)
     return (
         (visitor.world,),
         ((visitor.world, visitor.name),),
         (visitor.world,) if is_online else (),
         login,
         login if is_online else (),
+        end,
     )
 
 
@@ -280,7 +286,7 @@ INDEXES: Mapping[type, Index] = {
         ),
     ),
     Visitor: Index(
-        ("world", "name", "online", "login", "online_login"),
+        ("world", "name", "online", "login", "online_login", "end"),
         _visitor_keys,
     ),
     ConsoleCommand: Index(
@@ -316,6 +322,7 @@ SORTED_INDEXES = frozenset(
         (Visitor, "name"),
         (Visitor, "login"),
         (Visitor, "online_login"),
+        (Visitor, "end"),
     }
 )
 _NOTHING: dict[int, None] = {}

@@ -5,7 +5,7 @@ import hmac
 import os
 import random
 import string
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count, repeat
@@ -175,6 +175,16 @@ class UnitOfWork:
         unchanged = [value for value in found if value.id not in touched]  # type: ignore[attr-defined]
         changed = (value for value in touched.values() if value is not None)
         return unchanged + [value for value in changed if key in keys_of(value)[position]]
+
+    def changed(self, kind: type[T]) -> Mapping[int, T | None]:
+        """Return the entities that this unit has changed, by id; None for a deleted one."""
+        return self._touched.get(kind, {})
+
+    def with_changes(self, kind: type[T], found: Iterable[T]) -> list[T]:
+        """Return entities of the state as this unit has them, and all others that it has changed."""
+        changed = self.changed(kind)
+        unchanged = [value for value in found if value.id not in changed]  # type: ignore[attr-defined]
+        return unchanged + [value for value in changed.values() if value is not None]
 
     def count_under(self, kind: type, index: str, key: Hashable) -> int:
         """Return the number of entities under a key of an index as this unit has changed them."""

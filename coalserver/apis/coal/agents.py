@@ -22,15 +22,14 @@ from coalserver.apis.coal.auth import agent
 from coalserver.apis.coal.params import MAX_PARAMS_BYTES
 from coalserver.apis.coal.render import opaque_keys
 from coalserver.core.commands.agents import pair_agent
-from coalserver.core.commands.ingest import find_source, log_batch, stored_sequence
+from coalserver.core.commands.ingest import find_source, stored_sequence
 from coalserver.core.commands.worlds import record_ping
-from coalserver.core.ingest import ingest_lines, last_line_at, last_line_before_start
+from coalserver.core.ingest import ingest_batch, ingest_lines, last_line_at
 from coalserver.core.ports import LineQuery
 from coalserver.core.queries.worlds import are_single_lines_misread, count_online
 from coalserver.core.steps import complete_in_turns
 from coalserver.domain.errors import ErrorCode
 from coalserver.domain.minecraft.log.dates import LiveDates
-from coalserver.domain.minecraft.log.kinds import LineKind
 from coalserver.domain.minecraft.log.parser import parse_line
 from coalserver.domain.minecraft.world import Ping
 from coalserver.security.opaque_keys import SERVER
@@ -118,20 +117,13 @@ async def log_lines(ctx: RequestContext) -> web.StreamResponse:
             params["lines"], params["zone"], ctx.now, source.sequence, source.last_at or 0.0
         )
     )
-    numbered = zip(parsed_lines, params["lines"], strict=True)
-    first = next((parsed for parsed, line in numbered if line.sequence > source.sequence), None)
-    continues = first is not None and first.kind is LineKind.CONTINUATION
-    # The chat with which the batch before has ended.
-    chat = await ctx.core.history.line(source.chat) if source.chat and continues else None
-    result = await ctx.core.execute(
-        log_batch,
+    result = await ingest_batch(
+        ctx.core,
         world_id=world_id,
         source=params["source"],
         parsed_lines=parsed_lines,
         sequences=[line.sequence for line in params["lines"]],
         after=int(after) if _SEQUENCE.fullmatch(after) else 0,
-        alive=await last_line_before_start(ctx.core, world_id, parsed_lines),
-        chat=chat,
     )
     return json_response({"stored": result.stored, "new": result.new})
 

@@ -121,13 +121,7 @@ def log_batch(
     Emits LineLogged, WorldChanged and UsernameClaimed. Raises WORLD_NOT_FOUND or INVALID_REQUEST.
     """
     world = get_world(uow, world_id)
-    if not 0 < len(source) <= MAX_SOURCE_LENGTH:
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"source": "length"})
-    if len(parsed_lines) > MAX_LINES:
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"lines": "too_many"})
-    ascending = all(map(lt, sequences, sequences[1:]))
-    if not ascending or (sequences and not 0 < sequences[0] <= sequences[-1] <= MAX_SEQUENCE):
-        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"sequence": "not_ascending"})
+    check_batch(source, sequences)
     stored = stored_sequence(uow, world_id=world.id, source=source)
     if stored < after:
         return IngestResult(stored, 0)
@@ -140,6 +134,17 @@ def log_batch(
         alive=alive,
         chat=chat,
     )
+
+
+def check_batch(source: str, sequences: Sequence[int]) -> None:
+    """Raise INVALID_REQUEST for a batch that `log_batch` refuses whatever its lines say."""
+    if not 0 < len(source) <= MAX_SOURCE_LENGTH:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"source": "length"})
+    if len(sequences) > MAX_LINES:
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"lines": "too_many"})
+    ascending = all(map(lt, sequences, sequences[1:]))
+    if not ascending or (sequences and not 0 < sequences[0] <= sequences[-1] <= MAX_SEQUENCE):
+        raise DomainError(ErrorCode.INVALID_REQUEST, fields={"sequence": "not_ascending"})
 
 
 def store_lines(
@@ -375,7 +380,9 @@ def _extend_repaired_visits(
     if emptied.kind is not MarkKind.STARTING or not emptied.at < alive < emptied.order:
         return world
     extended = replace(emptied, at=alive)
-    for visitor in uow.find(Visitor, "world", world.id):
+    at = (world.id, emptied.order)
+    ended = uow.state.in_order(Visitor, "end", after=at, before=(*at, math.inf))
+    for visitor in uow.with_changes(Visitor, ended):
         visit = visitor.latest_visit
         if visit is not None and visit.logout is not None and visit.logout.line == emptied.line:
             uow.save(replace(visitor, latest_visit=replace(visit, logout=extended)))

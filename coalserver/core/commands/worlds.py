@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from math import inf
 
 from coalserver.core import topics
 from coalserver.core.queries.hosting import hosted_world
@@ -233,7 +234,8 @@ def suspend_visits(uow: UnitOfWork, before: World, after: World, last_line_at: f
 
     `before` is the world when it was last known to run. Returns `after` with the departure.
     """
-    visits = [visitor.latest_visit for visitor in uow.find(Visitor, "online", before.id)]
+    found = uow.with_changes(Visitor, uow.state.find(Visitor, "online", before.id))
+    visits = [one.latest_visit for one in found if one.world == before.id and one.online]
     signs = [min(last_line_at, uow.now), *(visit.login.order for visit in visits if visit)]
     if not visits:
         return after
@@ -256,9 +258,27 @@ def _resume_visits(uow: UnitOfWork, world: World, silence: PresenceMark) -> Worl
 
 def log_out_everyone(uow: UnitOfWork, world_id: int, mark: PresenceMark) -> None:
     """Log out all visitors who were in a world at the time of a mark."""
-    for visitor in uow.find(Visitor, "world", world_id):
+    for visitor in _visitors_at(uow, world_id, mark):
         if visitor.is_affected_by(mark):
             uow.save(visitor.with_mark(mark))
+
+
+def _visitors_at(uow: UnitOfWork, world_id: int, mark: PresenceMark) -> list[Visitor]:
+    """Return the visitors of a world who can have been in it at the time of a mark, and perhaps others.
+
+    There may be a hundred thousand visitors, of whom a few are online.
+    """
+    start, end = (world_id,), (world_id + 1,)
+    at, after = (world_id, mark.order, mark.sequence), (world_id, mark.order, inf)
+    state = uow.state
+    if state.count_keys(Visitor, "end", after=at, before=end) <= state.count_keys(
+        Visitor, "login", after=start, before=after
+    ):
+        found = state.in_order(Visitor, "end", after=at, before=end)
+        found += state.find(Visitor, "online", world_id)
+    else:
+        found = state.in_order(Visitor, "login", after=start, before=after)
+    return [one for one in uow.with_changes(Visitor, found) if one.world == world_id]
 
 
 def save_world(

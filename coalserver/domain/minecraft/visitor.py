@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from coalserver.domain.construction import quickly_made, replace
-from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, Visit, apply_mark
+from coalserver.domain.minecraft.visits import (
+    MarkKind,
+    PresenceMark,
+    Visit,
+    apply_mark,
+    next_visit,
+)
 from coalserver.domain.text import one_line
 
 
@@ -41,7 +47,13 @@ class Visitor:
 
     def is_affected_by(self, mark: PresenceMark) -> bool:
         """Return whether a departure mark for the whole world ends the latest visit."""
-        return self.latest_visit is not None and self.latest_visit.open_at(mark) is not None
+        visit = self.latest_visit
+        if visit is None:
+            return False
+        if visit.logout is None and visit.login.is_before(mark):
+            # As `open_at` says, in a tenth of the time.
+            return True
+        return visit.open_at(mark) is not None
 
     def with_mark(self, mark: PresenceMark, emptied: PresenceMark | None = None) -> "Visitor":
         """Return the visitor after an arrival or departure, which may be in the past.
@@ -49,6 +61,8 @@ class Visitor:
         `emptied` is the newest departure mark for the whole world. Only the latest visit is updated
         here; a store updates earlier ones from all stored marks (see `visits.apply_mark`).
         """
+        if not self._knows_later(mark, emptied):
+            return self._with_newest_mark(mark)
         latest = self.latest_visit
         open_visit = latest.open_at(mark) if latest else None
         own = (latest.login, latest.duplicate, latest.logout) if latest else ()
@@ -65,10 +79,37 @@ class Visitor:
         ]
         newest = max(known, key=lambda visit: visit.login, default=None)
         departure = self.last_departure
-        resumed = mark.kind is MarkKind.RESUMED
-        if not (mark.is_arrival or resumed) and (departure is None or mark > departure):
+        if _is_departure(mark) and (departure is None or mark > departure):
             departure = mark
         return replace(self, latest_visit=newest, last_departure=departure)
+
+    def _knows_later(self, mark: PresenceMark, emptied: PresenceMark | None) -> bool:
+        """Return whether any known mark is not before this one."""
+        visit, departure = self.latest_visit, self.last_departure
+        return not (
+            (departure is None or departure.is_before(mark))
+            and (emptied is None or emptied.is_before(mark))
+            and (
+                visit is None
+                or visit.login.is_before(mark)
+                and (visit.duplicate is None or visit.duplicate.is_before(mark))
+                and (visit.logout is None or visit.logout.is_before(mark))
+            )
+        )
+
+    def _with_newest_mark(self, mark: PresenceMark) -> "Visitor":
+        """Return the visitor after a mark that all known ones are before. Most marks are newest ones."""
+        latest = self.latest_visit
+        is_over = latest is None or not (latest.logout is None or latest.is_suspended)
+        after, ended = next_visit(None if is_over else latest, mark)
+        newest = after or ended or latest
+        if _is_departure(mark):
+            return replace(self, latest_visit=newest, last_departure=mark)
+        return replace(self, latest_visit=newest)
+
+
+def _is_departure(mark: PresenceMark) -> bool:
+    return not (mark.is_arrival or mark.kind is MarkKind.RESUMED)
 
 
 @dataclass(frozen=True, slots=True)

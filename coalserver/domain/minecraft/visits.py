@@ -84,6 +84,12 @@ class PresenceMark:
         """Whether the mark is an arrival; otherwise it is a departure."""
         return self.kind in ARRIVALS
 
+    def is_before(self, other: "PresenceMark") -> bool:
+        """Return whether the place of this mark is before that of another one, without a look at the rest of them."""
+        return self.order < other.order or (
+            self.order == other.order and self.sequence < other.sequence
+        )
+
 
 @quickly_made
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from coalserver.domain.minecraft.log.dates import FileDates, LiveDates
 from coalserver.domain.minecraft.log.parser import parse_lines
+from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.visits import (
     MarkKind,
     PresenceMark,
@@ -225,3 +226,18 @@ def test_visit_across_midnight_is_one_visit():
     marks = [make_mark(parsed, 1, 1) for parsed in parse_lines(lines, dates)[0]]
     [visit] = build_visits(mark for mark in marks if mark)
     assert visit.duration(0) == 6
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(MarkKind)), max_size=12))
+def test_visitor_has_the_newest_of_the_visits(steps):
+    """The marks come in their order, some in the same second, some more than a day later."""
+    visitor, marks, second = Visitor(1, 1, "Steve", 0.0), [], 0.0
+    for sequence, (step, kind) in enumerate(steps):
+        second += (0, 1, 11, 90_000)[step]
+        marks.append(mark_at(second, kind, sequence))
+        was_affected = visitor.is_affected_by(marks[-1])
+        before, visitor = visitor, visitor.with_mark(marks[-1])
+        visits = build_visits(marks)
+        newest = max(visits, key=lambda visit: visit.login, default=None)
+        assert visitor.latest_visit == newest
+        assert was_affected or visitor.latest_visit == before.latest_visit or marks[-1].is_arrival
