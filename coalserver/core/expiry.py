@@ -8,10 +8,12 @@ from coalserver.core.commands import cleanup
 from coalserver.core.commands.join_requests import expire_join_requests
 from coalserver.core.due_times import DueTimes
 from coalserver.core.engine import Core
+from coalserver.core.steps import portions
 from coalserver.domain.accounts.account import KNOWN_CLIENT_SECONDS, KnownClient, LoginSession
 from coalserver.domain.accounts.oauth import AuthorizationCode, PairingCode, TokenPair
 from coalserver.domain.minecraft.visitor import SentChat, UsernameClaim
 from coalserver.domain.play.actions import FINISHED_ACTION_SECONDS, Action
+from coalserver.domain.play.game import StorageItem
 from coalserver.domain.play.join_requests import MAX_PENDING_SECONDS, JoinRequest
 from coalserver.domain.play.lobby import Lobby, LobbyState
 from coalserver.domain.play.player import Ban, Player, Token
@@ -19,8 +21,8 @@ from coalserver.domain.play.room import Room
 
 #: Entities that are read, or looked at, between two pauses: about a millisecond.
 READ_SIZE = 1000
-#: Entities changed by one command: a deletion takes up to 20 microseconds.
-CHUNK_SIZE = 100
+#: Work of one command, of an entity that it ends, and of one that is deleted with it, in microseconds or so.
+MAX_WORK, WORK, MORE_WORK = 2000, 20, 5
 #: Seconds after which a lobby or guest is looked at again that only waits for others to leave.
 HELD_SECONDS = 3600.0
 
@@ -30,6 +32,11 @@ class _Step(NamedTuple):
 
     due_times: DueTimes
     handle: Callable[[list[int]], Awaitable[Any]]
+    #: Returns how many entities are deleted with one.
+    count_more: Callable[[int], int] = lambda id: 0
+
+    def work_of(self, id: int) -> int:
+        return WORK + MORE_WORK * self.count_more(id)
 
 
 class Expiry:
@@ -45,13 +52,16 @@ class Expiry:
             kind: type,
             due: Callable[[Any, float], float | None],
             command: Callable[..., Any],
+            count_more: Callable[[int], int] = lambda id: 0,
             **arguments: Any,
         ) -> _Step:
             return _Step(
-                DueTimes(state, kind, due), lambda ids: execute(command, ids=ids, **arguments)
+                DueTimes(state, kind, due),
+                lambda ids: execute(command, ids=ids, **arguments),
+                count_more,
             )
 
-        kept = {"retention_seconds": closed_seconds}
+        kept: dict[str, Any] = {"retention_seconds": closed_seconds}
         #: In the order in which they are handled.
         self._steps = (
             step(Action, _action_due, cleanup.delete_expired_actions),
@@ -64,13 +74,31 @@ class Expiry:
             step(KnownClient, _known_client_due, cleanup.delete_expired_known_clients),
             step(PairingCode, _until, cleanup.delete_expired_pairings),
             step(Room, self._closed_room_due, cleanup.delete_expired_rooms, **kept),
-            step(Lobby, self._closed_lobby_due, cleanup.delete_expired_lobbies, **kept),
-            step(Room, self._idle_room_due, cleanup.close_idle_rooms, idle_seconds=idle_seconds),
+            step(
+                Lobby,
+                self._closed_lobby_due,
+                cleanup.delete_expired_lobbies,
+                lambda id: state.count_under(JoinRequest, "lobby", id),
+                **kept,
+            ),
+            step(
+                Room,
+                self._idle_room_due,
+                cleanup.close_idle_rooms,
+                lambda id: state.count_under(Action, "room", id),
+                idle_seconds=idle_seconds,
+            ),
             step(UsernameClaim, _until, cleanup.delete_expired_claims),
             step(SentChat, _sent_chat_due, cleanup.delete_expired_sent_chats),
-            _Step(DueTimes(state, Token, self._token_due), self._revoke_tokens),
+            _Step(
+                DueTimes(state, Token, self._token_due), self._revoke_tokens, self._count_of_token
+            ),
         )
-        self._guests = _Step(DueTimes(state, Player, self._guest_due), self._delete_guests)
+        self._guests = _Step(
+            DueTimes(state, Player, self._guest_due),
+            self._delete_guests,
+            lambda id: state.count_under(StorageItem, "player", id),
+        )
         state.watch(Token, self._on_token_change)
 
     def restart(self) -> None:
@@ -80,7 +108,7 @@ class Expiry:
 
     async def run_once(self) -> None:
         """Handle everything that is due, except guests."""
-        await self._run_batches(cleanup.delete_expired_idempotency_records, limit=CHUNK_SIZE)
+        await self._run_batches(cleanup.delete_expired_idempotency_records, limit=MAX_WORK // WORK)
         for step in self._steps:
             await self._run(step)
 
@@ -98,8 +126,8 @@ class Expiry:
             ids = taken[start : start + READ_SIZE]
             try:
                 due = due_times.due_ids(ids, now)
-                for first in range(0, len(due), CHUNK_SIZE):
-                    await step.handle(due[first : first + CHUNK_SIZE])
+                for some in portions(due, step.work_of, MAX_WORK):
+                    await step.handle(some)
             except BaseException:
                 due_times.put(taken[start + READ_SIZE :], now)
                 raise
@@ -131,6 +159,17 @@ class Expiry:
         for id in ids:
             if core.state.get(Player, id) is None:
                 core.presence.forget(id)
+
+    def _count_of_token(self, id: int) -> int:
+        """Return how many actions and join requests can end with a token: those of the places of its player."""
+        state = self._core.state
+        token = state.get(Token, id)
+        if token is None:
+            return 0
+        rooms, lobbies = (state.ids(kind, "member", token.player) for kind in (Room, Lobby))
+        return sum(state.count_under(Action, "room", room) for room in rooms) + sum(
+            state.count_under(JoinRequest, "lobby", lobby) for lobby in lobbies
+        )
 
     def _on_token_change(self, before: Token | None, after: Token | None) -> None:
         """Look at a guest again whose token was revoked: it may have been the last one."""

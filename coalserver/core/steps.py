@@ -5,7 +5,7 @@ reads between two steps may change: it says what it promises then.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from coalserver.domain.steps import Steps, complete
@@ -17,6 +17,7 @@ __all__ = [
     "complete",
     "complete_in_turns",
     "describe_in_turns",
+    "portions",
 ]
 
 T = TypeVar("T")
@@ -26,6 +27,21 @@ V = TypeVar("V")
 ROW_WORK = 10
 #: Work after which other requests run. A step does at most about half of it.
 MAX_WORK = 1000
+
+
+def portions(items: Iterable[V], work_of: Callable[[V], int], max_work: int) -> Iterator[list[V]]:
+    """Yield items in portions for one command each: those that are more work than a command does alone."""
+    portion: list[V] = []
+    total = 0
+    for item in items:
+        work = work_of(item)
+        if portion and total + work > max_work:
+            yield portion
+            portion, total = [], 0
+        portion.append(item)
+        total += work
+    if portion:
+        yield portion
 
 
 async def complete_in_turns(steps: Steps[T]) -> T:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from coalserver.core.expiry import Expiry
 from coalserver.core.ingest import last_line_at
 from coalserver.core.ports import StoreFailed
 from coalserver.core.queries.worlds import count_online, silent_worlds, unpinged_worlds
+from coalserver.core.steps import portions
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +22,8 @@ PRESENCE_INTERVAL = 1.0
 #: Seconds between two checks of presence after which the process counts as interrupted.
 INTERRUPTION_SECONDS = 10.0
 SWEEP_INTERVAL = 60.0
-#: Worlds that one command changes, and visitors whom it logs out where there are several worlds.
-CHUNK_SIZE, MAX_LOG_OUTS = 100, 300
+#: Visitors whom one command logs out, and how many of them a world counts as.
+MAX_WORK, WORLD_WORK = 300, 3
 #: Microseconds in which searches are prepared after a check of presence, about.
 PREPARING_WORK = 50_000
 RETENTION_INTERVAL = 3600.0
@@ -103,24 +104,15 @@ class Housekeeping:
         """Note the worlds whose agents are silent, and suspend the visits to them."""
         core = self._core
         last_lines = await self._last_lines(await core.query_in_steps(silent_worlds, now=core.now))
-        for some in self._chunks(last_lines):
-            await core.execute(mark_silent_worlds, last_lines=some, ids=list(some))
-        for some in self._chunks(await self._quiet_worlds()):
-            await core.execute(suspend_quiet_visits, last_lines=some)
+        for some in portions(last_lines, self._work_of, MAX_WORK):
+            lines = {id: last_lines[id] for id in some}
+            await core.execute(mark_silent_worlds, last_lines=lines, ids=some)
+        quiet = await self._quiet_worlds()
+        for some in portions(quiet, self._work_of, MAX_WORK):
+            await core.execute(suspend_quiet_visits, last_lines={id: quiet[id] for id in some})
 
-    def _chunks(self, last_lines: dict[int, float]) -> Iterator[dict[int, float]]:
-        """Yield the worlds that one command each changes, with the times of their newest lines."""
-        chunk: dict[int, float] = {}
-        log_outs = 0
-        for world, last_line in last_lines.items():
-            online = self._core.query(count_online, world=world)
-            if chunk and (len(chunk) == CHUNK_SIZE or log_outs + online > MAX_LOG_OUTS):
-                yield chunk
-                chunk, log_outs = {}, 0
-            chunk[world] = last_line
-            log_outs += online
-        if chunk:
-            yield chunk
+    def _work_of(self, world: int) -> int:
+        return WORLD_WORK + self._core.query(count_online, world=world)
 
     async def _quiet_worlds(self) -> dict[int, float]:
         """Return the newest lines of worlds without pings that have had no newer one for IMPORT_SECONDS.

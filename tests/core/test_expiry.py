@@ -3,22 +3,25 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from coalserver.core.commands import cleanup, join_requests, members, rooms
 from coalserver.core.commands.accounts import create_guest, revoke_token
-from coalserver.core.commands.games import add_game
+from coalserver.core.commands.games import add_game, save_storage_item
 from coalserver.core.commands.lobbies import join_lobby, open_lobby
 from coalserver.core.commands.messages import answer_action, send_action
 from coalserver.core.commands.moderation import ban
 from coalserver.core.commands.presence import leave_all
 from coalserver.core.due_times import DueTimes
 from coalserver.core.engine import Core
-from coalserver.core.expiry import Expiry
+from coalserver.core.expiry import MAX_WORK, MORE_WORK, Expiry
+from coalserver.core.ports import Batch
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.errors import DomainError
 from coalserver.domain.play.actions import Action, ActionStatus, Target
+from coalserver.domain.play.game import StorageItem
 from coalserver.domain.play.join_requests import JoinRequest
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.player import Ban, Player, Token
@@ -204,3 +207,63 @@ async def test_ids_whose_command_failed_stay_due(world: World) -> None:
     world.expiry._steps = (step,)
     await world.expiry.run_once()
     assert core.state.count(Token) == 0
+
+
+async def record_changes(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which each batch adds the number of entities that it changes."""
+    changes: list[int] = []
+    write = world.store.write
+
+    async def counted(batch: Batch) -> None:
+        changes.append(len(batch.values))
+        await write(batch)
+
+    monkeypatch.setattr(world.store, "write", counted)
+    return changes
+
+
+async def test_guests_with_much_data_are_deleted_by_several_commands(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = world.core
+    for _ in range(30):
+        guest, _ = await core.execute(create_guest, name="")
+        for number in range(50):
+            await core.execute(
+                save_storage_item,
+                **{"game": "free", "player_id": guest.id, "by": guest.id},
+                **{"storage_key": f"k{number}", "value": b"1"},
+            )
+    changes = await record_changes(world, monkeypatch)
+    world.clock.monotonic += 40 * DAY
+    await world.sweep()
+    assert core.state.count(StorageItem) == core.state.count(Player) == 0
+    assert sum(changes) >= 30 * 51
+    assert max(changes) <= MAX_WORK // MORE_WORK
+
+
+@pytest.mark.parametrize("ends", ["rooms", "tokens"])
+async def test_rooms_with_many_actions_are_closed_by_several_commands(
+    world: World, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    core = world.core
+    for _ in range(20):
+        host, guest = [(await core.execute(create_guest, name=""))[0].id for _ in range(2)]
+        room = await core.execute(
+            rooms.open_room, game="free", player_id=host, name="r", capacity=4
+        )
+        await core.execute(rooms.join_room, room_id=room.id, player_id=guest)
+        for _ in range(100):
+            await core.execute(
+                send_action, room_id=room.id, sender=host, target=Target.OTHERS, type="move"
+            )
+    assert core.state.count(Action) == 2000
+    changes = await record_changes(world, monkeypatch)
+    if ends == "tokens":
+        # The rooms are in use, and end with their last members.
+        for room in list(core.state.all(Room)):
+            core.state.set(Room, room.id, replace(room, touched=core.now + 400 * DAY))
+    world.clock.monotonic += IDLE_SECONDS + 1 if ends == "rooms" else 40 * DAY
+    await world.sweep()
+    assert core.state.count(Action) == 0
+    assert max(changes) <= MAX_WORK // MORE_WORK + 100

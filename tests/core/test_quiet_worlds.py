@@ -9,7 +9,7 @@ from coalserver.core.queries.worlds import count_online
 from coalserver.core.unit_of_work import CoreContext
 from coalserver.domain.minecraft.visitor import Visitor
 from coalserver.domain.minecraft.world import Ping
-from coalserver.services.housekeeping import MAX_LOG_OUTS, Housekeeping, RetentionPolicy
+from coalserver.services.housekeeping import MAX_WORK, Housekeeping, RetentionPolicy
 from tests.core.stepped_clock import SteppedClock
 from tests.core.stores import BlockingStore
 from tests.core.worlds import DAY, log_line, parse_all
@@ -41,5 +41,5 @@ async def test_worlds_that_fall_silent_together_are_several_commands():
     core.writer.close()
     await writing
     assert sum(log_outs) == WORLDS * PLAYERS
-    assert max(log_outs) <= MAX_LOG_OUTS
+    assert max(log_outs) <= MAX_WORK
     assert [count_online(core.state, world=world) for world in worlds] == [0] * WORLDS
