@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar, Union
 from sortedcontainers import SortedList
 
 from coalserver.core.steps import Steps
+from coalserver.domain.play.game import Game
 from coalserver.domain.play.lobby import Lobby, LobbyState
 from coalserver.domain.play.room import Room
 
@@ -32,6 +33,8 @@ SMALL_CHUNK_SIZE = 64
 #: Of longer options the digests are kept in place of the text: they are read when they are prepared, or searched.
 MAX_OPTIONS_BYTES = 1024
 
+#: Numbers of groups by flags.
+Counts = list[int]
 #: A place in an order other than by age; the last part is the id.
 Rank = tuple[Any, ...]
 #: What a listing holds of a group: its game, its flags and its rank, if it has one.
@@ -223,9 +226,11 @@ class Found:
 class Listing:
     """The listed groups of one game. Ids grow with time, so the newest group has the largest."""
 
-    def __init__(self) -> None:
+    def __init__(self, totals: Counts | None = None) -> None:
+        """`totals`: counts of several games, to which those of this game are added."""
         #: The number of groups by flags.
         self._counts = [0] * len(ALL_FLAGS)
+        self._totals = [0] * len(ALL_FLAGS) if totals is None else totals
         #: Those with a rank, in that order.
         self.ranked: SortedList[Rank] = SortedList()
         self._chunks: list[_Chunk] = []
@@ -238,6 +243,13 @@ class Listing:
     def count(self, flags: Collection[int] = ALL_FLAGS) -> int:
         """Return the number of groups with these flags."""
         return sum(map(self._counts.__getitem__, flags))
+
+    def move_counts(self, totals: Counts) -> None:
+        """Add the counts of this game to other totals, and no longer to those before."""
+        for flags, count in enumerate(self._counts):
+            self._totals[flags] -= count
+            totals[flags] += count
+        self._totals = totals
 
     def newest(self, limit: int, offset: int = 0, flags: Collection[int] = ALL_FLAGS) -> list[int]:
         """Return a page of the ids of groups with these flags, the newest first."""
@@ -353,6 +365,7 @@ class Listing:
     def add(self, id: int, flags: int, options: str | None) -> None:
         """Add a group with the text of its options."""
         self._counts[flags] += 1
+        self._totals[flags] += 1
         if options is None:
             self._unread_options[id] = None
         chunks, firsts = self._chunks, self._firsts
@@ -384,6 +397,7 @@ class Listing:
     def remove(self, id: int, flags: int) -> None:
         """Remove a group that has these flags."""
         self._counts[flags] -= 1
+        self._totals[flags] -= 1
         chunks, firsts = self._chunks, self._firsts
         index = bisect_right(firsts, id) - 1
         chunk = chunks[index]
@@ -417,6 +431,8 @@ class Listing:
         """Set the flags of a group."""
         self._counts[before] -= 1
         self._counts[after] += 1
+        self._totals[before] -= 1
+        self._totals[after] += 1
         chunk = self._chunks[bisect_right(self._firsts, id) - 1]
         chunk.flags[bisect_left(chunk.ids, id)] = after
 
@@ -441,6 +457,10 @@ class Listings(Generic[G]):
         self._options_text = options_text
         self._games: dict[str, Listing] = {}
         self._ids: dict[int, None] = {}
+        #: Tags of the games that are in no list, and the number of groups of these and of all other games, by flags.
+        self._unlisted_games: set[str] = set()
+        self._unlisted: Counts = [0] * len(ALL_FLAGS)
+        self._listed: Counts = [0] * len(ALL_FLAGS)
 
     def of(self, game: str) -> Listing:
         """Return the listing of a game, to be read."""
@@ -453,6 +473,28 @@ class Listings(Generic[G]):
     def count(self) -> int:
         """Return the number of the groups of all games."""
         return len(self._ids)
+
+    def count_listed(self, flags: Collection[int] = ALL_FLAGS) -> int:
+        """Return the number of the groups with these flags of all games that lists show."""
+        return sum(map(self._listed.__getitem__, flags))
+
+    def update_game(self, before: Game | None, after: Game | None) -> None:
+        """Update the counts after a game was created, changed or deleted."""
+        game = after or before
+        if game is None:
+            return
+        is_listed = after is None or after.listed
+        if is_listed is (game.tag not in self._unlisted_games):
+            return
+        if is_listed:
+            self._unlisted_games.discard(game.tag)
+        else:
+            self._unlisted_games.add(game.tag)
+        if game.tag in self._games:
+            self._games[game.tag].move_counts(self._totals_of(game.tag))
+
+    def _totals_of(self, game: str) -> Counts:
+        return self._unlisted if game in self._unlisted_games else self._listed
 
     def prepare(self, groups: Mapping[int, G]) -> Steps[None]:
         """Read what searches need of groups that were added or changed."""
@@ -486,7 +528,7 @@ class Listings(Generic[G]):
         self._ids[group.id] = None
         listing = self._games.get(game)
         if listing is None:
-            listing = self._games[game] = Listing()
+            listing = self._games[game] = Listing(self._totals_of(game))
         listing.add(group.id, flags, self._options_text(group.options))
         if rank is not None:
             listing.ranked.add(rank)

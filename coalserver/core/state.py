@@ -369,6 +369,7 @@ class State:
         self.open_lobbies = open_lobbies()
         self.running_rooms = running_rooms()
         self._watchers: dict[type, Callable[[Any, Any], None]] = {
+            Game: self.open_lobbies.update_game,
             Lobby: self.open_lobbies.update,
             Room: self.running_rooms.update,
         }
@@ -398,7 +399,7 @@ class State:
     def watch(self, kind: type[T], watcher: Callable[[T | None, T | None], None]) -> None:
         """Call a function at every change of a class, with the entity before and after it, or None.
 
-        Lobbies and rooms are watched by their listings.
+        Games, lobbies and rooms are watched by the listings.
         """
         self._watchers[kind] = watcher
 

@@ -1,13 +1,17 @@
 """The home page: worlds that the visitor can see, games, and open rooms."""
 
+from collections.abc import Iterable
+
 from aiohttp import web
 
 from coalserver.core.queries.games import listed_games_besides, listed_games_of
-from coalserver.core.queries.lobbies import open_lobbies
+from coalserver.core.queries.lobbies import count_joinable_lobbies, open_lobbies
 from coalserver.core.queries.players import player_name
 from coalserver.core.queries.worlds import worlds_by_age
+from coalserver.domain.play.game import Game
 from coalserver.domain.play.lobby import Lobby
 from coalserver.site.access import find_member
+from coalserver.site.errors import wants_json
 from coalserver.site.pagination import paginate
 from coalserver.site.worlds.context import avatar_hue, world_summary
 from coalserver.web.api import Route
@@ -15,6 +19,7 @@ from coalserver.web.context import RequestContext
 from coalserver.web.pages.clock import format_duration
 from coalserver.web.pages.cookies import optional_login
 from coalserver.web.pages.pages import render_page
+from coalserver.web.responses import json_response
 
 #: Open rooms that the card of a game shows.
 MAX_ROOMS = 20
@@ -29,7 +34,7 @@ MAX_PLAYERS = 8
 
 
 async def home(ctx: RequestContext) -> web.StreamResponse:
-    """Render the home page. Its status is always 200.
+    """Render the home page; for a script, return the numbers of joinable rooms as JSON. The status is always 200.
 
     Worlds come in pages, and games that are played in their own apps in others.
     """
@@ -52,11 +57,12 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
         page_size=GAMES_PER_PAGE,
         tags=PLAYABLE_GAMES,
     )
-    cards, total = [], 0
-    for game in [*ctx.core.query(listed_games_of, tags=PLAYABLE_GAMES), *app_games]:
-        rooms, count = await ctx.core.query_in_steps(open_lobbies, game=game.tag, limit=MAX_ROOMS)
-        # Full rooms cannot be joined. Those beyond the shown ones are counted as open.
-        total += count - sum(room.roster.full for room in rooms)
+    games = [*ctx.core.query(listed_games_of, tags=PLAYABLE_GAMES), *app_games]
+    if wants_json(ctx):
+        return json_response(_room_counts(ctx, games), 200, {"Cache-Control": "no-store"})
+    cards = []
+    for game in games:
+        rooms, _ = await ctx.core.query_in_steps(open_lobbies, game=game.tag, limit=MAX_ROOMS)
         cards.append(
             {
                 "tag": game.tag,
@@ -69,7 +75,7 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
         )
     context = {
         "games": cards,
-        "rooms_open": total,
+        **_room_counts(ctx, games),
         "cursor": cursor,
         "worlds": [world_summary(ctx, world, account, MAX_PLAYERS) for world in worlds],
         "world_pages": world_pages.beside(game_pages),
@@ -81,6 +87,13 @@ async def home(ctx: RequestContext) -> web.StreamResponse:
         "now": ctx.now,
     }
     return render_page(ctx.request, "home.html", context)
+
+
+def _room_counts(ctx: RequestContext, shown: Iterable[Game]) -> dict[str, int]:
+    """Return the number of joinable rooms of all games in lists, and of those among them that are not shown."""
+    total = ctx.core.query(count_joinable_lobbies)
+    counts = (ctx.core.query(count_joinable_lobbies, game=game.tag) for game in shown)
+    return {"rooms_open": total, "rooms_elsewhere": total - sum(counts)}
 
 
 def _room_row(ctx: RequestContext, room: Lobby) -> dict[str, object]:

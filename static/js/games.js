@@ -8,6 +8,18 @@ const path = `/${location.search}`;
 /** Games that the list had when the page was fetched last: those without a card are on another page of games. */
 let listed = new Set();
 
+/** Return how many rooms can be joined in games that the page does not show; null if the server does not answer. */
+export async function roomsElsewhere(signal) {
+  try {
+    const answer = await open(path, { signal, headers: { Accept: "application/json" } });
+    const counts = await answer.json().catch(() => { throw new Problem("network"); });
+    return counts.rooms_elsewhere;
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    return null;
+  }
+}
+
 /** Return the cards of games for which `isKnown(tag)` is false. */
 export async function newGames(isKnown, signal) {
   try {

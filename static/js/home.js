@@ -4,7 +4,7 @@ import { postAction, paths, hashes, getWithRetry } from "./api.js";
 import { address } from "./base-path.js";
 import { onCut } from "./connection.js";
 import { busy, clone, notice, refs, sentence, write } from "./dom.js";
-import { newGames } from "./games.js";
+import { newGames, roomsElsewhere } from "./games.js";
 import { Problem } from "./http.js";
 import { isMe, me } from "./identity.js";
 import { mountName } from "./names.js";
@@ -20,7 +20,9 @@ const REFRESH_MS = 60000;
 /** `view` is the markup of the server, kept while other views are shown. Returns a function that closes the view. */
 export function openHome(view, { go }) {
   const part = refs(view);
+  /** Joinable rooms of each game with a card, and of all others. */
   const totals = new Map();
+  let elsewhere = Number(part["rooms-open"].dataset.elsewhere);
   const life = new AbortController();
 
   const form = mountName(part["name-form"], (player) => {
@@ -122,11 +124,14 @@ export function openHome(view, { go }) {
     loadMyGames();
     const found = await newGames((game) => cards.has(game), life.signal);
     if (listening) found.filter((card) => !cards.has(card.dataset.game)).forEach(addCard);
+    for (const rooms of cards.values()) rooms.recount();
+    elsewhere = await roomsElsewhere(life.signal) ?? elsewhere;
+    drawTotal();
   }
 
   function drawTotal() {
-    if (totals.size < cards.size) return;
-    const count = [...totals.values()].reduce((sum, each) => sum + each, 0);
+    if (life.signal.aborted || totals.size < cards.size) return;
+    const count = [...totals.values()].reduce((sum, each) => sum + each, elsewhere);
     write(part["rooms-open"], String(count));
     write(part["rooms-label"], count === 1 ? t("open room") : t("open rooms"));
   }

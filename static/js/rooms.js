@@ -1,7 +1,7 @@
 // The live list of the open rooms of one game. New rows replace closed ones or are appended. A closed row
 // stays for a moment, greyed, so that no button moves under a finger.
 
-import { paths, hashes, getWithRetry } from "./api.js";
+import { get, paths, hashes, getWithRetry } from "./api.js";
 import { address } from "./base-path.js";
 import { removeFeed, report } from "./connection.js";
 import { clone, flag, notice, refs, write } from "./dom.js";
@@ -20,7 +20,9 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
   const isPlayable = card.dataset.app === undefined;
   const part = refs(card);
   const rows = new Map();
-  let total = null;
+  /** Rooms without a row, and those of them that can be joined; null: not known yet. */
+  let hidden = 0;
+  let hiddenOpen = null;
   let life = null;
   let feed = null;
 
@@ -29,7 +31,7 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
   function draw(row) {
     const { room, node } = row;
     const parts = refs(node);
-    const full = room.numUsers >= room.maxUsers;
+    const full = isFull(room);
     node.dataset.room = room.roomId;
     flag(node, "data-gone", false);
     if (isPlayable) parts.link.href = address(`/${hashes.room(game, room.roomId)}`);
@@ -73,20 +75,39 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
     }
     for (const node of part.rooms.querySelectorAll("[data-gone]")) node.remove();
     for (const room of list) put(room);
-    total = count ?? list.length;
+    hidden = Math.max((count ?? 0) - list.length, 0);
+    hiddenOpen = hidden;
     update();
   }
 
   function update() {
     part.none.hidden = part.rooms.children.length > 0;
-    // Full rooms cannot be joined.
-    const full = [...rows.values()].filter(({ room }) => room?.maxUsers && room.numUsers >= room.maxUsers).length;
-    if (!life?.signal.aborted) onTotal(total === null ? null : total - full);
+    if (hiddenOpen !== null && !life?.signal.aborted) onTotal(hiddenOpen + openRows());
+  }
+
+  /** Full rooms cannot be joined. */
+  const isFull = (room) => Boolean(room.maxUsers) && room.numUsers >= room.maxUsers;
+  const openRows = () => [...rows.values()].filter(({ room }) => room && !isFull(room)).length;
+
+  /** Count the rooms without a row that can be joined: no event tells how many members they have. */
+  async function recount(signal = life?.signal) {
+    if (!hidden || !signal || signal.aborted) return;
+    try {
+      const { total } = await get(`${paths.rooms(game)}?limit=1&full=false`, { signal });
+      if (signal.aborted) return;
+      hiddenOpen = Math.max(total - openRows(), 0);
+      update();
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+    }
   }
 
   function removeRow(id, reason) {
     const row = rows.get(id);
-    if (row || total > MAX_ROWS) total -= 1;
+    if (!row && hidden) {
+      hidden -= 1;
+      hiddenOpen = Math.max(hiddenOpen - 1, 0);
+    }
     if (row) {
       const { link, join: button } = refs(row.node);
       rows.delete(id);
@@ -115,8 +136,12 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
   function onEvent(event) {
     const id = String(event.roomId ?? event.room?.roomId);
     if (event.type === "room_created" && event.room && !rows.has(id)) {
-      total += 1;
-      if (rows.size < MAX_ROWS) flag(put(event.room).node, "data-fresh", true);
+      if (rows.size < MAX_ROWS) {
+        flag(put(event.room).node, "data-fresh", true);
+      } else {
+        hidden += 1;
+        hiddenOpen += 1;
+      }
       update();
     }
     if (event.type === "room_gone") removeRow(id, event.reason);
@@ -140,6 +165,7 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
     try {
       const answer = await getWithRetry(`${paths.rooms(game)}?limit=${MAX_ROWS}`, signal, () => report(loading, "cut"));
       fill(answer.data, answer.total);
+      await recount(signal);
       return answer.cursor;
     } finally {
       removeFeed(loading);
@@ -158,6 +184,7 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
         if (!signal.aborted) notice(errorText(problem));
       }
     },
+    recount: () => recount(),
     close() {
       life?.abort();
       feed?.close();
@@ -168,6 +195,7 @@ export function mountRooms(card, { join, onTotal, onOwnRoomGone }) {
       room.numUsers = room.maxUsers;
       const row = rows.get(String(room.roomId));
       if (row) draw(row);
+      update();
     },
   };
 }

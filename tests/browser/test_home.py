@@ -107,7 +107,12 @@ async def test_page_is_fetched_once_for_a_new_game_of_another_page(visit, server
     await ann.page.reload()
     await ann.expect_live()
     requests = []
-    ann.page.on("request", lambda request: requests.append(request.url.removeprefix(server.url)))
+
+    def note(request):
+        if "application/json" not in request.headers.get("accept", ""):
+            requests.append(request.url.removeprefix(server.url))
+
+    ann.page.on("request", note)
     server.run_command("game", "add", "chess")
     async with ann.page.expect_response("**/?games=1"):
         await ann.page.clock.fast_forward("01:01")
@@ -116,6 +121,47 @@ async def test_page_is_fetched_once_for_a_new_game_of_another_page(visit, server
             await ann.page.clock.fast_forward("01:01")
     assert requests.count("/?games=1") == 1
     await expect(ann.page.get_by_role("article", name="Chess")).to_have_count(0)
+
+
+async def test_rooms_of_games_on_other_pages_are_counted(visit, server, guest):
+    for number in range(GAMES_PER_PAGE + 1):
+        server.run_command("game", "add", f"game-{number}")
+    elsewhere, (ann, bob, cem) = (
+        f"game-{GAMES_PER_PAGE}",
+        [await guest(name) for name in ("Ann", "Bob", "Cem")],
+    )
+    await ann.create_room("First", game=elsewhere)
+    await bob.create_room("Second", game="game-0")
+    visitor = await visit()
+    await visitor.page.clock.install()
+    await visitor.page.reload()
+    await visitor.expect_live()
+    await visitor.expect_text("rooms-open", "2")
+    await cem.create_room("Third", game="game-1")
+    await visitor.expect_text("rooms-open", "3")
+    await bob.create_room("Fourth", game=elsewhere)
+    await visitor.page.clock.fast_forward("01:01")
+    await visitor.expect_text("rooms-open", "4")
+
+
+async def test_rooms_without_a_row_are_counted_unless_they_are_full(visit, guest):
+    await (await guest("Ann")).create_room("Friday")
+    visitor = await visit()
+    totals = {"limit=100": "130", "limit=1&full=false": "120"}
+
+    async def pretend(route):
+        answer = await route.fetch()
+        total = totals[route.request.url.partition("?")[2]]
+        await route.fulfill(response=answer, headers={**answer.headers, "X-Total-Results": total})
+
+    await visitor.page.route("**/games/noughts/rooms?*", pretend)
+    await visitor.page.clock.install()
+    await visitor.page.reload()
+    await visitor.expect_live()
+    await visitor.expect_text("rooms-open", "120")
+    totals["limit=1&full=false"] = "90"
+    await visitor.page.clock.fast_forward("01:01")
+    await visitor.expect_text("rooms-open", "90")
 
 
 async def test_home_page_shows_own_turn_within_a_minute(visit, guest):

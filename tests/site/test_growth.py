@@ -29,6 +29,8 @@ from tests.site.sample_worlds import make_world
 #: Entities of each kind, and the factor by which there are more of them then.
 FEW, MORE = 260, 4
 FIRST_ID = 10_000
+#: The difference between the ids of the first and of further entities with a number.
+OTHERS = 100_000
 #: What the calls for a page may grow by, for instance by a row of a page that was not full.
 TOLERANCE = 1.2
 PATHS = {
@@ -124,6 +126,13 @@ def fill(test_app: TestApp, start: int, end: int) -> None:
         state.set(Lobby, id, replace(lobby, id=id, code=f"{id:x}", name=f"Room {number}"))
         tag = f"g{number}"
         state.set(Game, id, replace(game, id=id, tag=tag, name=tag, api_token=tag))
+        # Games that no list shows, and a room of each game.
+        hidden = f"h{number}"
+        unlisted = replace(game, id=id + OTHERS, tag=hidden, api_token=hidden, listed=False)
+        state.set(Game, unlisted.id, unlisted)
+        for part, other in enumerate((tag, hidden), 1):
+            room = replace(lobby, id=id + part * OTHERS, code=f"{id:x}{part}", game=other)
+            state.set(Lobby, room.id, room)
         email = f"user{number}@example.org"
         waiting = replace(account, id=id, email=email, active=False, admin=False, player=0)
         state.set(Account, id, replace(waiting, created=account.created + number))

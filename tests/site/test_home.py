@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from coalserver.core.commands.games import add_game
 from coalserver.core.commands.worlds import update_world
 from coalserver.domain.minecraft.world import World
 from coalserver.domain.play.game import Game
+from coalserver.domain.play.lobby import Lobby
 from tests.apis.app import Answer, TestApp
 from tests.apis.browser import Browser, make_signed_in_browser
 from tests.site.admins import words
@@ -120,3 +122,43 @@ async def test_card_names_eight_players_and_counts_the_others(
     text = words(await ann.get("/"))
     assert "p10" in text and "p3" in text and "p2" not in text
     assert "and 3 more" in text
+
+
+def rooms_open(answer: Answer) -> int:
+    found = re.search(r'data-testid="rooms-open"[^>]*>(\d+)<', answer.raw.decode())
+    assert found
+    return int(found[1])
+
+
+async def test_open_rooms_of_all_games_and_beyond_the_shown_ones_are_counted(
+    test_app: TestApp,
+) -> None:
+    add_games(test_app, 15)
+    await test_app.core.execute(add_game, tag="hidden", min_players=1, max_players=4, listed=False)
+    [host] = await test_app.sign_in_guests("Host")
+    await host.create_room(name="Friday")
+    [first] = test_app.core.state.all(Lobby)
+    full = replace(first.roster, capacity=1)
+    id = 1000
+    # On the first page 30 rooms of which 5 are full, on the second 4, and some that no list shows.
+    for tag, count, roster in (
+        ("g1", 25, first.roster),
+        ("g1", 5, full),
+        ("g14", 4, first.roster),
+        ("g14", 2, full),
+        ("hidden", 7, first.roster),
+    ):
+        for _ in range(count):
+            id += 1
+            room = replace(first, id=id, code=f"{id:x}", game=tag, roster=roster)
+            test_app.core.state.set(Lobby, id, room)
+    guest = Browser(test_app)
+    for path, elsewhere in (("/", 4), ("/?games=2", 25)):
+        answer = await guest.get(path)
+        assert rooms_open(answer) == 30
+        assert f'data-elsewhere="{elsewhere}"' in answer.raw.decode()
+        counts = await guest.get(path, Accept="application/json")
+        assert counts.json == {"rooms_open": 30, "rooms_elsewhere": elsewhere}
+        assert counts.headers["Cache-Control"] == "no-store"
+    assert "30 open rooms" in words(await guest.get("/"))
+    assert "30 offene Räume" in words(await guest.get("/?games=2", Accept_Language="de"))

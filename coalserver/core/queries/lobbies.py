@@ -78,6 +78,14 @@ def open_lobbies(
     return [lobby for id in page if (lobby := table.get(id)) and lobby.open], found.count
 
 
+def count_joinable_lobbies(state: State, *, game: str | None = None) -> int:
+    """Return the number of open lobbies with a free seat, of a game or of all games that lists show."""
+    flags = select_flags(full=False)
+    if game is not None:
+        return state.open_lobbies.of(game).count(flags)
+    return state.open_lobbies.count_listed(flags)
+
+
 def _closed_lobbies(
     state: State,
     game: str,

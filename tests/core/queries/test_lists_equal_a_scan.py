@@ -11,11 +11,12 @@ import pytest
 from coalserver.core import listings
 from coalserver.core.commands.lobbies import join_lobby, quick_join
 from coalserver.core.queries.admin import all_open_lobbies, all_running_rooms
-from coalserver.core.queries.lobbies import open_lobbies
+from coalserver.core.queries.lobbies import count_joinable_lobbies, open_lobbies
 from coalserver.core.queries.rooms import joinable_rooms, open_rooms, past_and_present_rooms
 from coalserver.core.state import State
 from coalserver.core.steps import complete
 from coalserver.core.unit_of_work import UnitOfWork
+from coalserver.domain.play.game import Game
 from coalserver.domain.play.lobby import CloseReason, Lobby
 from coalserver.domain.play.room import Room
 from coalserver.domain.play.roster import Roster, Seat
@@ -109,8 +110,14 @@ class RandomGroups:
         if kind is Lobby and not changed.open:
             self.closed.append(group.id)
 
+    def list_or_hide_a_game(self) -> None:
+        game = self.rng.choice(list(self.state.all(Game)))
+        self.state.set(Game, game.id, replace(game, listed=self.rng.random() < 0.5))
+
     def run(self, changes: int) -> None:
         for _ in range(changes):
+            if self.rng.random() < 0.05:
+                self.list_or_hide_a_game()
             kind = self.rng.choice((Lobby, Room))
             if self.rng.random() < 0.45:
                 self.open(kind)
@@ -120,7 +127,10 @@ class RandomGroups:
     def restart(self) -> None:
         """Load everything again, as it is stored: by id."""
         values: list[Any] = []
-        for entities in self.state.entities.values():
+        # Games may be read after their lobbies.
+        kinds = list(self.state.entities.values())
+        self.rng.shuffle(kinds)
+        for entities in kinds:
             values += [entities[id] for id in sorted(entities)]
         self.table.state = State(values, self.state.counters)
         self.closed.sort()
@@ -252,6 +262,16 @@ def check_other_queries(groups: RandomGroups) -> None:
             assert found == (mine[1:4], len(mine))
 
 
+def check_counts(groups: RandomGroups) -> None:
+    state = groups.state
+    joinable = [each for each in state.all(Lobby) if each.open and not each.roster.full]
+    listed = {game.tag for game in state.all(Game) if game.listed}
+    for game in GAMES:
+        count = sum(each.game == game for each in joinable)
+        assert count_joinable_lobbies(state, game=game) == count
+    assert count_joinable_lobbies(state) == sum(each.game in listed for each in joinable)
+
+
 def check_quick_join(groups: RandomGroups, player: int) -> None:
     uow = UnitOfWork(groups.state, groups.table.context, 5.0)
     joined, created = quick_join(uow, game="free", player_id=player, name="Q")
@@ -279,8 +299,10 @@ def test_lists_are_those_of_a_scan(seed):
             complete(state.running_rooms.prepare(state.table(Room)))
         check_lists(groups)
         check_other_queries(groups)
+        check_counts(groups)
         check_quick_join(groups, guest)
         groups.restart()
+        check_counts(groups)
         check_lists(groups)
         check_quick_join(groups, guest)
 
