@@ -11,7 +11,6 @@ from coalserver.core import topics
 from coalserver.core.caller import Caller, token_end
 from coalserver.core.engine import Core
 from coalserver.core.ports import Entry
-from coalserver.core.steps import complete_in_turns
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.events import (
     BinarySent,
@@ -94,9 +93,8 @@ def snapshot_of(cache: RenderCache, synced: SyncedState) -> bytes:
 
 async def prepare_snapshot(cache: RenderCache, synced: SyncedState) -> None:
     """Make the snapshot in steps, so that `snapshot_of` has it at once."""
-    if synced.patches and cache.get(_snapshot_key(synced)) is None:
-        snapshot = await complete_in_turns(synced.snapshot_in_steps())
-        cache.get_or_render(_snapshot_key(synced), lambda: snapshot)
+    if synced.patches:
+        await cache.get_or_render_in_turns(_snapshot_key(synced), synced.snapshot_in_steps)
 
 
 def _snapshot_key(synced: SyncedState) -> tuple[str, int, int]:

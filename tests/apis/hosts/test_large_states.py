@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from coalserver.core import patches
+from coalserver.core.steps import MAX_WORK
 from coalserver.domain.play.synced_state import MAX_PATCH_BYTES, SyncedState
+from coalserver.web.streaming.render_cache import RenderCache
 from tests.apis.app import TestApp
-from tests.apis.hosts.clients import HostClient, Session, make_hosted_session
+from tests.apis.hosts.clients import HostClient, Session, SyncSocket, make_hosted_session
 
 
 def large_patch(number: int) -> dict[str, Any]:
@@ -160,4 +162,43 @@ async def test_state_is_rendered_once_for_all_readers(
         assert await state_of(session, guest) == expected
         assert (await session.connect(guest)).state["state"] == expected
         assert (await session.poll_events(guest))[-1]["state"] == expected
+    assert rendered == [2]
+
+
+async def test_state_is_rendered_once_for_all_who_join_at_once(
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They ask for it while it is rendered for the first of them."""
+    session, guests = await make_hosted_session(test_app, 6)
+    for values in ({"state": {"a": "x" * MAX_PATCH_BYTES}}, {"patch": {"b": 1}}):
+        await session.send_message(
+            session.host, type="update", source_of_truth_key=session.key, **values
+        )
+    rendered, everybody = [], asyncio.Event()
+    snapshot = SyncedState.snapshot_in_steps
+    prepared = 0
+
+    def counted(synced: SyncedState) -> Any:
+        rendered.append(synced.version)
+        while not everybody.is_set():
+            yield MAX_WORK
+        return (yield from snapshot(synced))
+
+    prepare = RenderCache.get_or_render_in_turns
+
+    async def prepare_counted(*given: Any) -> Any:
+        nonlocal prepared
+        prepared += 1
+        if prepared == 2 * len(guests):
+            everybody.set()
+        return await prepare(*given)
+
+    monkeypatch.setattr(SyncedState, "snapshot_in_steps", counted)
+    monkeypatch.setattr(RenderCache, "get_or_render_in_turns", prepare_counted)
+    found = await asyncio.gather(
+        *(session.connect(guest) for guest in guests), *(state_of(session, one) for one in guests)
+    )
+    expected = {"a": "x" * MAX_PATCH_BYTES, "b": 1}
+    states = [one.state["state"] if isinstance(one, SyncSocket) else one for one in found]
+    assert states == [expected] * 2 * len(guests)
     assert rendered == [2]

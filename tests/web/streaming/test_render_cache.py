@@ -1,9 +1,12 @@
 """The cache of rendered entries."""
 
+import asyncio
 import tracemalloc
 
 import orjson
+import pytest
 
+from coalserver.core.steps import MAX_WORK, Steps
 from coalserver.web.streaming.render_cache import RenderCache
 
 
@@ -63,3 +66,40 @@ def test_cached_bytes_take_no_more_memory_than_they_need() -> None:
         assert (tracemalloc.get_traced_memory()[0] - before) / 500 < 500
     finally:
         tracemalloc.stop()
+
+
+async def test_value_in_steps_is_rendered_once_for_all_who_ask_meanwhile() -> None:
+    cache, renders, may_end = RenderCache(), [], asyncio.Event()
+
+    def render() -> Steps[bytes]:
+        renders.append("a")
+        while not may_end.is_set():
+            yield MAX_WORK
+        return b"value"
+
+    asking = [asyncio.create_task(cache.get_or_render_in_turns("a", render)) for _ in range(5)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    # The first who asked goes away: the others still get it.
+    asking[0].cancel()
+    await asyncio.sleep(0)
+    may_end.set()
+    assert await asyncio.gather(*asking[1:]) == [b"value"] * 4
+    assert await cache.get_or_render_in_turns("a", render) == b"value"
+    assert renders == ["a"]
+    assert asking[0].cancelled()
+
+
+async def test_value_in_steps_that_fails_is_rendered_anew() -> None:
+    cache, fails = RenderCache(), [True]
+
+    def render() -> Steps[bytes]:
+        yield MAX_WORK
+        if fails.pop():
+            raise ValueError("broken")
+        return b"value"
+
+    with pytest.raises(ValueError, match="broken"):
+        await cache.get_or_render_in_turns("a", render)
+    fails.append(False)
+    assert await cache.get_or_render_in_turns("a", render) == b"value"
