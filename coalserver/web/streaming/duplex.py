@@ -11,7 +11,7 @@ from coalserver.domain.errors import DomainError
 from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
 from coalserver.web.streaming.broadcast import FrameEncoder
-from coalserver.web.streaming.event_stream import EventStream, StreamForm
+from coalserver.web.streaming.event_stream import EventStream, StreamChecks, StreamForm
 from coalserver.web.streaming.held_connections import closing_seconds
 from coalserver.web.streaming.subscriptions import Subscribe, Subscription
 from coalserver.web.streaming.websocket import CLOSING_SECONDS, close_reason
@@ -29,6 +29,16 @@ class DuplexStream(EventStream):
 
     It joins no group, and closes when the subscription has ended and everything is sent.
     """
+
+    #: Whether a message of the client is being handled: its answer follows the events that it causes.
+    handling = False
+
+    def wake(self) -> None:
+        """Look for new entries; in turns with others, of which one event can wake thousands."""
+        if self.handling or self._feed.closed:
+            self.look()
+        else:
+            self._app.per_process(StreamChecks).add(self)
 
     def look(self) -> None:
         super().look()
@@ -63,7 +73,7 @@ async def run_duplex(
     """
     connection = _DuplexConnection(ctx)
     stream = DuplexStream(ctx, subscribe, cursor, StreamForm("duplex", encode_frame), connection)
-    reader = asyncio.create_task(_read(socket, on_message))
+    reader = asyncio.create_task(_read(socket, stream, on_message))
     reader.add_done_callback(lambda task: stream.close(_close_code(task)))
     try:
         await record_activity(ctx)
@@ -129,10 +139,12 @@ def _close_code(reader: "asyncio.Task[None]") -> int:
     return WSCloseCode.INTERNAL_ERROR
 
 
-async def _read(socket: web.WebSocketResponse, on_message: OnMessage) -> None:
+async def _read(socket: web.WebSocketResponse, stream: DuplexStream, on_message: OnMessage) -> None:
     async for message in socket:
         if message.type is WSMsgType.ERROR:
             return
+        stream.handling = True
         await on_message(message)
+        stream.handling = False
         # Hundreds of messages may have come at once.
         await asyncio.sleep(0)

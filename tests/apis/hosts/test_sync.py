@@ -5,6 +5,7 @@ import pytest
 from coalserver.apis.hosts import sync
 from coalserver.core.commands.accounts import revoke_token
 from coalserver.core.queries.players import token_by_secret
+from coalserver.web.streaming import event_stream
 from tests.apis.app import TestApp
 from tests.apis.hosts.clients import (
     make_host,
@@ -255,6 +256,33 @@ async def test_state_can_be_any_json_up_to_the_limit(test_app: TestApp) -> None:
     for version, state in enumerate([None, 0, [], "x" * 262142, {"a": None}], 1):
         await host.send(type="update", state=state)
         await guest.expect(type="state", version=version, state=state)
+
+
+async def test_many_connections_receive_an_event_in_portions(
+    test_app: TestApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "REQUESTS_AT_ONCE", 1)
+    portions: list[int] = []
+    original = event_stream.StreamChecks.write_some
+
+    def write_some(self: event_stream.StreamChecks) -> bool:
+        portions.append(len(self._streams))
+        return original(self)
+
+    monkeypatch.setattr(event_stream.StreamChecks, "write_some", write_some)
+    session, (ann,) = await make_hosted_session(test_app)
+    host = await session.connect(session.host)
+    connections = [await session.connect(ann) for _ in range(5)]
+    await host.send(type="command", name="hi")
+    for connection in connections:
+        await connection.expect(type="command", name="hi")
+    assert portions[-5:] == [5, 4, 3, 2, 1]
+    portions.clear()
+    # The sender is told at once, before the answer to the next message.
+    await connections[2].send(type="leave")
+    await connections[2].expect(type="left", player=ann.uuid)
+    await host.expect(type="left", player=ann.uuid)
+    assert portions[0] == 5
 
 
 async def test_two_connections_of_one_player_receive_the_same(test_app: TestApp) -> None:
