@@ -117,7 +117,8 @@ class PollGroup:
 
     __slots__ = (
         "app", "api", "feed", "timers", "key", "subscription", "members", "checks_each",
-        "digits", "waiting", "newest", "expired", "_due", "_current", "_queue", "_steady", "_empty_response",
+        "digits", "waiting", "newest", "expired", "_due", "_unchecked", "_current", "_queue", "_steady",
+        "_empty_response",
     )  # fmt: skip
 
     def __init__(self, plan: PollPlan, subscription: Subscription, key: Hashable) -> None:
@@ -139,6 +140,9 @@ class PollGroup:
         #: Those that were waiting at the entries of a response, which is written to some of them at a time. None: they
         #: are handled again.
         self._due: deque[tuple[dict[ParkedPoll, None], bytes | None]] = deque()
+        #: Those that were waiting at entries that the API does not show, and whose rights are still to be checked. They
+        #: go on waiting, and may have been answered meanwhile.
+        self._unchecked: dict[ParkedPoll, None] = {}
         self._current: ParkedPoll | None = None
         self._queue = plan.app.per_process(WriteQueue)
         #: Nothing was published on the topics after this entry.
@@ -181,8 +185,11 @@ class PollGroup:
         response = _render(self.app, self.api, self.subscription, cursor)
         if response is None:
             # The API shows none of the new entries: the polls wait for others, if they still may.
-            if self.expired or self.checks_each:
+            if self.expired:
                 self._answer(None)
+            elif self.checks_each:
+                self._unchecked.update(self.waiting)
+                self._queue.start(self)
             return
         self._answer(response)
 
@@ -193,6 +200,7 @@ class PollGroup:
             failed += polls
         self.waiting, self._current = {}, None
         self._due.clear()
+        self._unchecked.clear()
         for poll in failed:
             poll.fail(error)
 
@@ -260,6 +268,15 @@ class PollGroup:
                     left -= 1
                     poll.answer(response, now)
             self._due.popleft()
+        while self._unchecked:
+            if left <= 0:
+                return True
+            self._current = poll = self._unchecked.popitem()[0]
+            left -= 1
+            if poll in self.waiting and not poll.may_receive():
+                left -= CLIENTS_FOR_A_REQUEST
+                del self.waiting[poll]
+                poll.ask_again()
         self._current = None
         return False
 

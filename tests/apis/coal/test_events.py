@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
+from coalserver.core import topics
 from coalserver.core.commands.accounts import update_account
 from coalserver.core.commands.oauth import create_personal_token
 from coalserver.core.commands.worlds import archive_world, record_ping, update_world
+from coalserver.domain.minecraft.events import ConsoleCommandsDelivered
 from coalserver.domain.minecraft.world import Ping
+from coalserver.web.streaming import poll_group
 from coalserver.web.streaming.event_stream import REFUSED
 from coalserver.web.streaming.parked_poll import ParkingProtocol
+from coalserver.web.streaming.write_queue import WriteQueue
 from tests.apis.app import ApiClient, TestApp
 from tests.apis.coal.clients import User, WorldFixture, make_admin, make_user, make_world
 from tests.apis.coal.log_lines import AT, chat_line, log_line, login_line
@@ -272,6 +276,66 @@ async def test_polls_of_a_world_are_answered_as_a_group(
         await test_app.core.execute(update_account, account_id=thomas.id, active=False)
         await check_receives(world, *listeners[1:], text="not for him")
         await assert_ended(listeners[0], "poll", 403)
+
+
+async def publish_unseen(test_app: TestApp, world: WorldFixture) -> None:
+    """Publish an event on the topic of a world that this API does not show."""
+    await test_app.core.execute(
+        lambda uow: uow.emit(ConsoleCommandsDelivered(world.id, (1,)), topics.world(world.id))
+    )
+
+
+async def test_event_that_is_not_shown_leaves_polls_parked(
+    test_app: TestApp, thomas: User, world: WorldFixture, park_polls: bool
+):
+    """Only those who have lost their rights are handled again, which ends their polls."""
+    users = [thomas, await make_user(test_app, "a@x.org"), await make_user(test_app, "b@x.org")]
+    async with AsyncExitStack() as stack:
+        listeners = [
+            await stack.enter_async_context(listen("poll", user, world.path)) for user in users
+        ]
+        await check_receives(world, *listeners)
+        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 3)
+        counts = [one._request_count for one in connections_of(test_app)]
+        for _ in range(3):
+            await publish_unseen(test_app, world)
+        assert counts == [one._request_count for one in connections_of(test_app)]
+        await check_receives(world, *listeners, text="seen")
+        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 3)
+        await test_app.core.execute(update_account, account_id=thomas.id, active=False)
+        await publish_unseen(test_app, world)
+        await assert_ended(listeners[0], "poll", 403)
+        assert len(connections_of(test_app)) == 2 * park_polls
+        await check_receives(world, *listeners[1:], text="not for him")
+
+
+async def test_rights_are_checked_in_portions(
+    test_app: TestApp, thomas: User, world: WorldFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """A poll that is answered before its turn is not looked at again, and one that waits anew is."""
+    monkeypatch.setattr(poll_group, "CLIENTS_AT_ONCE", 2)
+    async with AsyncExitStack() as stack:
+        listeners = [
+            await stack.enter_async_context(listen("poll", thomas, world.path)) for _ in range(5)
+        ]
+        await check_receives(world, *listeners)
+        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 5)
+        parked = connections_of(test_app)
+        if not parked:
+            return
+        group = parked[0]._group
+        assert group is not None and len(group.waiting) == 5
+        schedule = WriteQueue._schedule
+        monkeypatch.setattr(WriteQueue, "_schedule", lambda self: None)
+        await publish_unseen(test_app, world)
+        assert (len(group._unchecked), len(group.waiting)) == (3, 5)
+        await publish_unseen(test_app, world)
+        # All are checked again: what was checked before the event says nothing about it.
+        assert (len(group._unchecked), len(group.waiting)) == (5, 5)
+        monkeypatch.setattr(WriteQueue, "_schedule", schedule)
+        await check_receives(world, *listeners, text="seen")
+        await test_app.wait_until(lambda: not group._unchecked)
+        await check_receives(world, *listeners, text="seen again")
 
 
 async def test_poll_whose_token_has_ended_is_refused_when_it_times_out(
