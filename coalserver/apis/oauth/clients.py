@@ -135,7 +135,9 @@ async def replace_client(ctx: RequestContext) -> web.StreamResponse:
 
 async def delete_client(ctx: RequestContext) -> web.StreamResponse:
     """Delete a client with its grants and tokens."""
-    await ctx.core.execute(delete_client_command, client=_authenticate_client(ctx).id)
+    client = _authenticate_client(ctx).id
+    while not await ctx.core.execute(delete_client_command, client=client):
+        pass
     return no_content(NO_STORE)
 
 

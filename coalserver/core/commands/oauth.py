@@ -30,6 +30,8 @@ from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.text import secret_digest
 
 AGENT_PREFIX = "mc-coal-agent-"
+#: Grants, codes and tokens of a client that one command deletes.
+MAX_DELETED = 500
 
 
 class IssuedTokens(NamedTuple):
@@ -145,15 +147,23 @@ def update_client_metadata(
     return get_client_credentials(uow, client=client)
 
 
-def delete_client(uow: UnitOfWork, *, client: int) -> None:
-    """Delete a client with its grants, codes and tokens. Raises INVALID_CLIENT."""
+def delete_client(uow: UnitOfWork, *, client: int) -> bool:
+    """Delete a client with its grants, codes and tokens, some at a time; return whether that is done.
+
+    To be called until then: the client goes with the last of them, of which it can have one for each account.
+    Raises INVALID_CLIENT.
+    """
     entity = get_client(uow, client)
-    for grant in uow.find(Grant, "client", client):
-        uow.delete(grant)
-    for code in uow.find(AuthorizationCode, "client", client):
-        uow.delete(code)
-    revoke_all_client_tokens(uow, client=client)
+    left = MAX_DELETED
+    for kind in (Grant, AuthorizationCode, TokenPair):
+        found: list[Grant | AuthorizationCode | TokenPair] = uow.find(kind, "client", client)
+        for one in found[:left]:
+            uow.delete(one)
+        if len(found) > left:
+            return False
+        left -= len(found)
     uow.delete(entity)
+    return True
 
 
 def revoke_all_client_tokens(uow: UnitOfWork, *, client: int) -> None:

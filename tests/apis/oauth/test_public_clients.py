@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 
+from coalserver.core.commands import oauth
 from tests.apis.browser import FORM
 from tests.apis.oauth.clients import (
     HOME,
@@ -178,7 +179,10 @@ async def test_update_keeps_the_method_of_a_client(test_app):
     assert answer.json["client_secret"] == app.registration["client_secret"]
 
 
-async def test_deleted_public_client_is_invalid(ann, public):
+@pytest.mark.parametrize("at_once", [1, 500])
+async def test_deleted_public_client_is_invalid(ann, public, monkeypatch, at_once):
+    monkeypatch.setattr(oauth, "MAX_DELETED", at_once)
+    token_pair_of(await request_tokens_with_code(public, await grant(ann, public)))
     code = await grant(ann, public)
     assert (await public.owner.request("DELETE", public.record)).status == 204
     assert (await request_tokens_with_code(public, code)).status_and_error == INVALID_CLIENT

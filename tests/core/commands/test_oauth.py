@@ -8,6 +8,7 @@ from coalserver.core.commands.accounts import create_account, update_account
 from coalserver.core.commands.cleanup import delete_expired_codes, delete_expired_tokens
 from coalserver.core.commands.oauth import (
     AGENT_PREFIX,
+    MAX_DELETED,
     create_agent_client,
     create_personal_token,
     delete_client,
@@ -235,6 +236,35 @@ def test_deleted_client_leaves_no_grants_or_tokens(table, ann, app):
     for command in (delete_client, get_client_credentials):
         with raises_code(ErrorCode.INVALID_CLIENT):
             table.execute(command, client=app.id)
+
+
+def test_client_of_many_accounts_is_deleted_by_several_commands(table, app):
+    """No command takes long, and the client goes with the last of its tokens."""
+    other = table.execute(register_client, redirect_uris=[HOME], preferred_code="other").client
+    held = (Grant, AuthorizationCode, TokenPair)
+
+    def add(uow):
+        for account in range(1, 701):
+            for client in (app.id, other.id):
+                common = {"account": account, "client": client, "scope": "data"}
+                uow.save(Grant(uow.new_id(Grant), created_at=uow.now, **common))
+                token = TokenPair(
+                    uow.new_id(TokenPair),
+                    *(uow.new_code(), client, account, "data", uow.now, uow.now + 60),
+                )
+                uow.save(token)
+
+    table.execute(add)
+    deleted = []
+    for step in range(3):
+        before = sum(table.state.count(kind) for kind in held)
+        is_done = table.execute(delete_client, client=app.id)
+        deleted.append(before - sum(table.state.count(kind) for kind in held))
+        assert is_done == (step == 2)
+        assert (table.state.get(OAuthClient, app.id) is None) == is_done
+    assert deleted == [MAX_DELETED, MAX_DELETED, 400]
+    assert [table.state.count(kind) for kind in held] == [700, 0, 700]
+    assert {one.client for one in table.state.all(TokenPair)} == {other.id}
 
 
 def test_agent_gets_any_number_of_token_pairs(table):
