@@ -54,10 +54,11 @@ OUTSIDE = {
 SYNCHRONOUS = ("domain", "game", "games", "core/commands", "core/queries")
 #: The only modules that may catch every exception. `websocket` logs it and closes the socket with 1011, as it does for
 #: messages that pass through aiohttp's parser, which catches it too. `task` hands it to the coroutine that it runs.
-#: `socket_reader` closes the connection, as an event loop does.
+#: `socket_reader` and `held_connections` close the connection, as an event loop does.
 CATCH_ALL = {
     "core/feed.py", "web/endpoint.py", "web/repeats/task.py", "services/housekeeping.py", "domain/play/game.py",
-    "web/streaming/socket_reader.py", "web/streaming/websocket.py", "web/streaming/write_queue.py",
+    "web/streaming/held_connections.py", "web/streaming/socket_reader.py", "web/streaming/websocket.py",
+    "web/streaming/write_queue.py",
 }  # fmt: skip
 #: Words that mean different things in different documents, as whole names.
 BANNED = {"session", "server", "user", "sessions", "servers", "users"}

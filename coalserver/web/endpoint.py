@@ -16,7 +16,8 @@ from coalserver.web.content_encoding import ACCEPTED, decode_content
 from coalserver.web.context import AppContext, RequestContext
 from coalserver.web.responses import AlreadySent, close_after, with_header_lines
 from coalserver.web.slow_bodies import BodyTimeout, SlowBodies
-from coalserver.web.streaming.refusals import refuse_websocket, wants_websocket
+from coalserver.web.streaming.refusals import close_upgraded, refuse_websocket, wants_websocket
+from coalserver.web.streaming.websocket import UPGRADED
 
 log = logging.getLogger(__name__)
 
@@ -89,8 +90,11 @@ class Endpoint:
 
 async def _refusal(ctx: RequestContext, error: Exception) -> web.StreamResponse:
     """Return the answer to a request that has raised an exception."""
+    is_handshake = wants_websocket(ctx)
+    if is_handshake and UPGRADED in ctx.request:
+        return await close_upgraded(ctx.request, error)
     response = _error_response(ctx, error)
-    if wants_websocket(ctx) and response.status >= 400:
+    if is_handshake and response.status >= 400:
         response = await refuse_websocket(ctx.request, response, _error_code(ctx, error))
     return response
 

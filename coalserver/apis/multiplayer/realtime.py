@@ -66,28 +66,23 @@ async def revoke_token(ctx: RequestContext) -> web.StreamResponse:
 
 
 async def open_socket(ctx: RequestContext) -> web.StreamResponse:
-    """Open a WebSocket and relay until it closes. An invalid token closes it with a reason."""
+    """Open a WebSocket and relay until it closes. An invalid token closes it with a reason.
+
+    The player is online for as long.
+    """
     connection = WebSocketConnection(MAX_MESSAGE_BYTES)
     connection.accept(ctx.request)
-    relay, secret = ctx.app.per_process(Relay), token_param(ctx)
-    realtime_token = relay.tokens.use(secret)
-    if realtime_token is None:
-        connection.end(*_close_reason(relay, secret))
-        return await connection.receive_messages(ctx.request)
-    member = relay.add_member(realtime_token, client_type_param(ctx), connection)
-    return await run_member(ctx, member)
-
-
-async def run_member(ctx: RequestContext, member: Member) -> web.StreamResponse:
-    """Relay for a member until its connection ends. The player is online for as long."""
-    ctx.caller = Caller(player_id=member.player)
-    try:
-        member.send(render_connected(ctx, member))
-        await record_activity(ctx)
-        return await member.socket.receive_messages(ctx.request)
-    except BaseException:
-        member.close(WSCloseCode.GOING_AWAY, "")
-        raise
+    with connection.ended_by_failure():
+        relay, secret = ctx.app.per_process(Relay), token_param(ctx)
+        realtime_token = relay.tokens.use(secret)
+        if realtime_token is None:
+            connection.end(*_close_reason(relay, secret))
+        else:
+            member = relay.add_member(realtime_token, client_type_param(ctx), connection)
+            ctx.caller = Caller(player_id=member.player)
+            member.send(render_connected(ctx, member))
+            await record_activity(ctx)
+    return await connection.receive_messages(ctx.request)
 
 
 def render_connected(ctx: RequestContext, member: Member) -> bytes:

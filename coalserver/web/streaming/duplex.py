@@ -1,12 +1,10 @@
 """Duplex streams: WebSockets that send events and receive messages."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
-from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError
 from coalserver.web.context import RequestContext
 from coalserver.web.endpoint import record_activity
@@ -14,9 +12,7 @@ from coalserver.web.streaming.broadcast import FrameEncoder
 from coalserver.web.streaming.event_stream import EventStream, StreamChecks, StreamForm
 from coalserver.web.streaming.held_connections import closing_seconds
 from coalserver.web.streaming.subscriptions import Subscribe, Subscription
-from coalserver.web.streaming.websocket import CLOSING_SECONDS, close_reason
-
-log = logging.getLogger(__name__)
+from coalserver.web.streaming.websocket import CLOSING_SECONDS, close_reason, failure_code
 
 #: Seconds after the end in which received messages are still handled.
 DRAIN_SECONDS = 5
@@ -75,13 +71,15 @@ async def run_duplex(
     stream = DuplexStream(ctx, subscribe, cursor, StreamForm("duplex", encode_frame), connection)
     reader = asyncio.create_task(_read(socket, stream, on_message))
     reader.add_done_callback(lambda task: stream.close(_close_code(task)))
+    seconds = 0
     try:
         await record_activity(ctx)
         stream.start()
         await close_socket(ctx, socket, await connection.ended)
+        seconds = DRAIN_SECONDS
     finally:
         stream.close(WSCloseCode.OK)
-        await asyncio.wait((reader,), timeout=DRAIN_SECONDS)
+        await asyncio.wait((reader,), timeout=seconds)
         reader.cancel()
         await asyncio.wait((reader,))
 
@@ -131,12 +129,9 @@ async def _abort_unless_read(transport: asyncio.WriteTransport, seconds: float) 
 def _close_code(reader: "asyncio.Task[None]") -> int:
     """Return the close code for how reading ended; log an unexpected exception."""
     error = None if reader.cancelled() else reader.exception()
-    if isinstance(error, StoreFailed):
-        return WSCloseCode.SERVICE_RESTART
     if error is None or isinstance(error, ConnectionError):
         return WSCloseCode.OK
-    log.error("A WebSocket message failed.", exc_info=error)
-    return WSCloseCode.INTERNAL_ERROR
+    return failure_code(error)
 
 
 async def _read(socket: web.WebSocketResponse, stream: DuplexStream, on_message: OnMessage) -> None:

@@ -46,7 +46,12 @@ from coalserver.web.streaming.subscriptions import (
     read,
 )
 from coalserver.web.streaming.timers import Handle
-from coalserver.web.streaming.websocket import CheckedSocket, WebSocketConnection, frame
+from coalserver.web.streaming.websocket import (
+    CheckedSocket,
+    WebSocketConnection,
+    failure_code,
+    frame,
+)
 from coalserver.web.streaming.write_queue import WriteQueue
 
 #: Seconds without reading after which a client is closed with TRY_AGAIN.
@@ -250,6 +255,7 @@ class EventStream:
                 return self._wait_for_more(transport)
         self._leave_group()
         self._catching_up = asyncio.create_task(self._catch_up(transport))
+        self._catching_up.add_done_callback(self._caught_up)
 
     def write(self, raw: bytes) -> None:
         """Write what the socket has not taken."""
@@ -320,30 +326,45 @@ class EventStream:
 
     async def _catch_up(self, transport: asyncio.WriteTransport) -> None:
         """Send entries that are only on disk, no faster than the client reads them."""
-        app, api_name, encode_frame = self._app, self._api_name, self._form.encode_frame
         try:
-            while not self._feed.covers(self.cursor, self._subscription.topics):
-                subscription = self._current_subscription()
-                if subscription is None:
-                    return self.close(REFUSED)
-                rendered, upto = await read(app, api_name, subscription, self.cursor)
-                current = self._current_subscription()
-                if current is None:
-                    return self.close(REFUSED)
-                if not current.is_same(subscription):
-                    continue
-                for id, payload in rendered:
-                    transport.write(encode_frame(id, payload))
-                self.cursor = max(self.cursor, upto)
-                waited = 0
-                while transport.get_write_buffer_size() > HIGH_WATER_MARK:
-                    await asyncio.sleep(0.1)
-                    waited += 1
-                    if transport.is_closing() or waited > STALLED_SECONDS * 10:
-                        return self.close(TRY_AGAIN)
+            ended = not await self._send_stored(transport)
         finally:
             self._catching_up = None
-        self.look()
+        if not ended:
+            self.look()
+
+    def _caught_up(self, task: "asyncio.Task[None]") -> None:
+        """Close the stream if entries on disk could not be sent."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.close(failure_code(error))
+
+    async def _send_stored(self, transport: asyncio.WriteTransport) -> bool:
+        """Send entries that are only on disk; return False after the stream was closed."""
+        app, api_name, encode_frame = self._app, self._api_name, self._form.encode_frame
+        while not self._feed.covers(self.cursor, self._subscription.topics):
+            subscription = self._current_subscription()
+            if subscription is None:
+                self.close(REFUSED)
+                return False
+            rendered, upto = await read(app, api_name, subscription, self.cursor)
+            current = self._current_subscription()
+            if current is None:
+                self.close(REFUSED)
+                return False
+            if not current.is_same(subscription):
+                continue
+            for id, payload in rendered:
+                transport.write(encode_frame(id, payload))
+            self.cursor = max(self.cursor, upto)
+            waited = 0
+            while transport.get_write_buffer_size() > HIGH_WATER_MARK:
+                await asyncio.sleep(0.1)
+                waited += 1
+                if transport.is_closing() or waited > STALLED_SECONDS * 10:
+                    self.close(TRY_AGAIN)
+                    return False
+        return True
 
 
 class StreamChecks:
@@ -563,11 +584,12 @@ async def websocket(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
         )
     await record_activity(ctx)
     connection.accept(ctx.request)
-    connection.write(frame(b'{"type":"hello","cursor":%d}' % cursor))
-    lost = stream.gap_notice()
-    if lost is not None:
-        connection.write(frame(lost))
-    connection.stream = stream
+    with connection.ended_by_failure():
+        connection.write(frame(b'{"type":"hello","cursor":%d}' % cursor))
+        lost = stream.gap_notice()
+        if lost is not None:
+            connection.write(frame(lost))
+        connection.stream = stream
     return await connection.receive_messages(ctx.request)
 
 

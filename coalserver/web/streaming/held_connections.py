@@ -14,6 +14,7 @@ connection and the handler stay, wait behind the held connection and go on after
 """
 
 import asyncio
+import logging
 from functools import cache
 from typing import Any
 
@@ -26,6 +27,8 @@ from coalserver.web.repeats.connection import RepeatingConnection
 from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.direct_writes import NO_SOCKET, socket_of
 from coalserver.web.streaming.socket_reader import SocketReader
+
+log = logging.getLogger(__name__)
 
 #: Seconds for the clients of a stopping server to read what is left, and to answer the close frame.
 STOPPING_SECONDS = 1.5
@@ -103,9 +106,13 @@ class HeldConnection(asyncio.Protocol):
             # Without its transport, aiohttp's connection frees itself and closes nothing.
             connection.transport = None
             connection.connection_lost(None)
-        self.held()
-        if received and self.transport is not None:
-            self.data_received(received)
+        try:
+            self.held()
+            if received and self.transport is not None:
+                self.data_received(received)
+        except Exception as error:
+            # The handler's exception would be answered with HTTP, in the middle of a socket or a stream.
+            self.failed(error)
         if self._gone is not None and not freed:
             await self._gone
         return AlreadySent(keep_alive=self._behind is not None)
@@ -122,6 +129,12 @@ class HeldConnection(asyncio.Protocol):
 
     def held(self) -> None:
         """Begin; the transport is this connection's now."""
+
+    def failed(self, error: BaseException) -> None:
+        """End, because `held` or the first bytes have failed."""
+        log.error("A connection failed and is closed.", exc_info=error)
+        if self.transport is not None:
+            self.transport.abort()
 
     def lost(self) -> None:
         """End; the client has disconnected, or the transport was aborted or closed."""

@@ -8,6 +8,7 @@ import orjson
 from aiohttp import web
 
 from coalserver.web.context import RequestContext
+from coalserver.web.responses import AlreadySent
 from coalserver.web.streaming.websocket import CheckedSocket, WebSocketConnection, frame
 
 #: Added to an HTTP status to form a close code; 4000 to 4999 are for applications (RFC 6455, 7.4.2).
@@ -35,8 +36,20 @@ async def refuse_websocket(
         return response
     connection = WebSocketConnection(MAX_MESSAGE_BYTES)
     connection.accept(request)
-    if with_message:
-        message = {"type": "refused", "status": response.status, "error": error_code}
-        connection.write(frame(orjson.dumps(message)))
-    connection.end(CLOSE_CODE_OFFSET + response.status, error_code)
+    with connection.ended_by_failure():
+        if with_message:
+            message = {"type": "refused", "status": response.status, "error": error_code}
+            connection.write(frame(orjson.dumps(message)))
+        connection.end(CLOSE_CODE_OFFSET + response.status, error_code)
+    return await connection.receive_messages(request)
+
+
+async def close_upgraded(request: web.Request, error: Exception) -> web.StreamResponse:
+    """Close a WebSocket whose handler has raised an exception after the handshake, in place of a response."""
+    transport = request.transport
+    if transport is None or transport.is_closing() or isinstance(error, ConnectionError):
+        return AlreadySent(keep_alive=False)
+    connection = WebSocketConnection(MAX_MESSAGE_BYTES)
+    connection.transport = transport
+    connection.failed(error)
     return await connection.receive_messages(request)

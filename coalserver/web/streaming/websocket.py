@@ -15,7 +15,8 @@ import asyncio
 import logging
 import random
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from email.utils import formatdate
 from functools import cache
 from typing import Any, ClassVar, Protocol, cast
@@ -25,6 +26,7 @@ from aiohttp import HttpVersion11, WebSocketError, WSCloseCode, WSMessage, WSMsg
 from aiohttp._websocket.helpers import websocket_mask
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
+from coalserver.core.ports import StoreFailed
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.web.aiohttp_internals import WEBSOCKETS, usable
 from coalserver.web.streaming.direct_writes import NO_SOCKET
@@ -46,8 +48,25 @@ MAX_REASON_BYTES = 123
 CONTINUATION, CONTROL_FRAMES = 0, 8
 #: Close codes that stand for an end without a close frame (RFC 6455, 7.4.1), and the largest one.
 RESERVED_CLOSE_CODES, MAX_CLOSE_CODE = (1004, 1005, 1006, 1015), 4999
-INVALID_CLOSE_CODE = "Invalid close code"
+INVALID_CLOSE_CODE, INTERNAL_ERROR = "Invalid close code", "Internal server error"
 TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
+
+
+#: Whether the handshake of a request has been answered, so that no answer of HTTP can follow.
+UPGRADED = web.RequestKey("upgraded", bool)
+
+
+def failure_code(error: BaseException) -> int:
+    """Return the close code of a socket or a stream after an exception.
+
+    It is logged unless the store has failed or the client has gone.
+    """
+    if isinstance(error, StoreFailed):
+        return WSCloseCode.SERVICE_RESTART
+    if isinstance(error, ConnectionError):
+        return WSCloseCode.GOING_AWAY
+    log.error("A socket or an event stream failed.", exc_info=error)
+    return WSCloseCode.INTERNAL_ERROR
 
 
 @cache
@@ -116,11 +135,23 @@ class WebSocketConnection(HeldConnection):
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has disconnected")
         self.transport = transport
+        request[UPGRADED] = True
         lines = [f"{name}: {value}\r\n" for name, value in headers.items()]
         date = formatdate(usegmt=True)
         transport.write(
             f"HTTP/1.1 101 Switching Protocols\r\n{''.join(lines)}Date: {date}\r\n\r\n".encode()
         )
+
+    @contextmanager
+    def ended_by_failure(self) -> Iterator[None]:
+        """End the connection with a close code if a block between `accept` and `receive_messages` fails."""
+        try:
+            yield
+        except Exception as error:
+            self.failed(error)
+        except BaseException:
+            self.end(WSCloseCode.GOING_AWAY)
+            raise
 
     async def receive_messages(self, request: web.Request) -> web.StreamResponse:
         """Receive messages, from those that came behind the handshake on. Returns as `hold` does."""
@@ -253,9 +284,13 @@ class WebSocketConnection(HeldConnection):
 
     def fail_internally(self, error: BaseException) -> None:
         """End the connection, because a message could not be handled."""
-        log.error("A WebSocket message failed.", exc_info=error)
         self._failed = True
-        self.fail(WSCloseCode.INTERNAL_ERROR, "Internal server error")
+        self.failed(error)
+
+    def failed(self, error: BaseException) -> None:
+        """End the connection, because the server has failed."""
+        code = failure_code(error)
+        self.fail(code, INTERNAL_ERROR if code == WSCloseCode.INTERNAL_ERROR else "")
 
     def _receive_close(self, code: int) -> None:
         self._closed_by_client = True
@@ -327,6 +362,7 @@ class CheckedSocket(web.WebSocketResponse):
         return _CheckedQueue(protocol, 1 << 16, loop=asyncio.get_running_loop())
 
     def _post_start(self, request: web.BaseRequest, protocol: Any, writer: Any) -> None:
+        request[UPGRADED] = True
         self._ws_protocol = protocol
         self._writer = writer
         self._reset_heartbeat()
