@@ -2,7 +2,7 @@
 
 import sys
 
-from coalserver.cli.main import main
+from coalserver.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 import click
 
 from coalserver import __version__
-from coalserver.cli.options import Command, Group, ImportedCommand, Invocation
-from coalserver.cli.output import OutputError, print_error, print_result
+from coalserver.cli.interrupts import INTERRUPTED, ignore_interrupts
+from coalserver.cli.options import Command, Group, ImportedCommand, Invocation, eager_text
+from coalserver.cli.output import (
+    OutputClosed,
+    OutputError,
+    print_error,
+    print_result,
+)
 from coalserver.config.schema import ConfigError, suggestion
 from coalserver.config.sources import as_dict, as_file
-
-#: Exit status after Ctrl-C: 128 and the number of the signal.
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,11 +30,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _main(sys.argv[1:])
     finally:
+        ignore_interrupts()
         # Python would look at all objects several times more when it exits, for as long as half of a start takes.
         gc.freeze()
 
 
 def _main(argv: Sequence[str]) -> int:
+    try:
+        return _run(argv)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except OutputClosed:
+        # The reader of standard output has enough, as `head` has.
+        return 0
+    except OutputError as error:
+        return print_error(str(error), 1, as_json=False)
+
+
+def _run(argv: Sequence[str]) -> int:
     arguments = list(argv)
     as_json = "--json" in arguments
     # Files are for their owner only: the database has e-mail addresses and digests of tokens.
@@ -48,28 +64,16 @@ def _main(argv: Sequence[str]) -> int:
         return print_error(_usage_message(error), 2, as_json)
     except ConfigError as error:
         return print_error(str(error), 2, as_json)
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of standard output has closed it.
-        _discard_output()
-        return 0
-    except OutputError as error:
-        _discard_output()
-        return print_error(str(error), 1, as_json=False)
     finally:
         os.umask(umask)
-
-
-def _discard_output() -> None:
-    """Let what is left in the buffer of standard output go nowhere: flushing it at exit would fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group("coalserver", cls=Group, brief=False, invoke_without_command=True,
              context_settings={"help_option_names": ["-h", "--help"]},
              epilog="Without a command, it serves.")  # fmt: skip
-@click.version_option(__version__, message="coalserver %(version)s")
+@eager_text(
+    "--version", help="Show the version and exit.", text=lambda _: f"coalserver {__version__}"
+)
 @click.pass_context
 def program(ctx: click.Context) -> int | None:
     """Run and manage a self-hosted multiplayer backend."""

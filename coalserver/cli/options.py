@@ -1,21 +1,24 @@
 """Options that every command accepts, types of parameters, and the click classes that add them."""
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from coalserver.cli.interrupts import ExitOnInterrupt
+from coalserver.cli.output import print_text
 from coalserver.config import Config
 from coalserver.config.schema import SettingField, settings
 from coalserver.config.sources import load
 from coalserver.domain.text import visible_name
 from coalserver.observability.logs import configure_logging
 
+F = TypeVar("F", bound=Callable[..., Any])
 MAX_NAME_LENGTH = 100
 
 
@@ -111,7 +114,40 @@ def _default_text(setting: SettingField) -> str:
     return setting.to_text(setting.default) or "none"
 
 
-class Command(click.Command):
+def eager_text(*names: str, help: str, text: Callable[[click.Context], str]) -> Callable[[F], F]:
+    """Return the decorator for an option that prints a text and ends the command.
+
+    click's own ones do not handle an output that cannot be written.
+    """
+    return click.option(
+        *names,
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        help=help,
+        callback=partial(_print_and_exit, text=text),
+    )
+
+
+def _print_and_exit(
+    ctx: click.Context, _param: click.Parameter, value: Any, *, text: Callable[[click.Context], str]
+) -> None:
+    if value and not ctx.resilient_parsing:
+        print_text(text(ctx))
+        ctx.exit()
+
+
+class HelpOption:
+    """A command whose `--help` prints by `print_text`."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option: click.Option | None = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.callback = partial(_print_and_exit, text=click.Context.get_help)
+        return option
+
+
+class Command(HelpOption, click.Command):
     """A command that accepts the common options."""
 
     def __init__(self, *args: Any, brief: bool = True, **kwargs: Any) -> None:
@@ -141,7 +177,9 @@ class ImportedCommand(click.Command):
         # Hardly anything that an import makes is garbage: collections would take a tenth of its time.
         gc.disable()
         try:
-            command: click.Command = getattr(import_module(f"coalserver.cli.{module}"), name)
+            with ExitOnInterrupt():
+                loaded = import_module(f"coalserver.cli.{module}")
+            command: click.Command = getattr(loaded, name)
             return command
         finally:
             if was_enabled:
@@ -151,7 +189,7 @@ class ImportedCommand(click.Command):
         return self.load().make_context(*args, **kwargs)
 
 
-class Group(click.Group):
+class Group(HelpOption, click.Group):
     """A group of commands that accepts the common options; lists its commands as they were added."""
 
     command_class = Command

@@ -1,37 +1,60 @@
 """Output of commands: tables and fields for people, JSON documents, errors."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 
 class OutputError(Exception):
     """Standard output cannot be written; the message says why."""
 
 
+class OutputClosed(OutputError):
+    """The reader of standard output has closed it."""
+
+
 def print_result(result: Any, text: str, as_json: bool) -> None:
-    """Print the result as a JSON document, or the text for people. Raises OutputError, BrokenPipeError."""
+    """Print the result as a JSON document, or the text for people. Raises OutputError, OutputClosed."""
+    print_text(json.dumps(result, indent=2) if as_json else text)
+
+
+def print_text(text: str) -> None:
+    """Print a text for people, or a document. Raises OutputError, OutputClosed."""
     try:
-        print(json.dumps(result, indent=2) if as_json else text, flush=True)
-    except BrokenPipeError:
-        raise
+        print(text, flush=True)
     except OSError as error:
-        raise OutputError(f"The output cannot be written: {error.strerror}.") from error
+        _discard(sys.stdout)
+        message = f"The output cannot be written: {error.strerror}."
+        raise (OutputClosed if isinstance(error, BrokenPipeError) else OutputError)(
+            message
+        ) from error
 
 
 def print_error(message: str, status: int, as_json: bool, code: str | None = None) -> int:
-    """Print an error and return the exit status.
+    """Print an error and return the exit status, also where nobody reads the error.
 
-    People read it on standard error; with --json it is a document on standard output.
+    People read it on standard error; with --json it is a document on standard output. Raises OutputError if that
+    cannot be written.
     """
     if as_json:
         document = {"error": message} if code is None else {"error": message, "why": code}
-        print_result(document, "", as_json=True)
-    else:
+        with suppress(OutputClosed):
+            print_result(document, "", as_json=True)
+        return status
+    try:
         print(f"coalserver: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
     return status
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is left in the buffer of a stream go nowhere: flushing it at exit would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def format_time(at: float) -> str:

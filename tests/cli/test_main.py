@@ -280,7 +280,7 @@ def test_commands_run_on_uvloop():
 
 def test_console_script_and_run_py_call_the_same_function():
     assert "sys.exit(main())" in (ROOT / "run.py").read_text()
-    assert "coalserver = coalserver.cli.main:main" in (ROOT / "setup.cfg").read_text()
+    assert "coalserver = coalserver.__main__:main" in (ROOT / "setup.cfg").read_text()
     version = subprocess.run(
         [sys.executable, str(ROOT / "run.py"), "--version"],
         capture_output=True,
@@ -383,10 +383,111 @@ def test_closed_standard_output_is_no_error():
     assert result.stderr == ""
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
-@pytest.mark.parametrize("flags", ["", "--json"])
-def test_output_that_cannot_be_written_is_an_error(flags):
-    line = f"{sys.executable} {ROOT / 'run.py'} check {flags} >/dev/full"
-    result = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
-    assert result.returncode == 1
-    assert result.stderr == "coalserver: The output cannot be written: No space left on device.\n"
+PROGRAM = f"{sys.executable} {ROOT / 'run.py'}"
+FULL = "coalserver: The output cannot be written: No space left on device.\n"
+needs_full_disk = pytest.mark.skipif(
+    not os.path.exists("/dev/full"), reason="there is no /dev/full"
+)
+
+
+def run_in_shell(line):
+    return subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+
+
+@needs_full_disk
+@pytest.mark.parametrize(
+    "args",
+    [
+        *("check", "check --json", "--help", "-h", "--version", "game --help", "game add --help"),
+        *(
+            "serve --help",
+            "world --help",
+            "world play --help",
+            "backup --help",
+            "--nonsense --json",
+        ),
+    ],
+)
+def test_output_that_cannot_be_written_is_an_error(args):
+    result = run_in_shell(f"{PROGRAM} {args} >/dev/full")
+    assert (result.returncode, result.stderr) == (1, FULL)
+
+
+@needs_full_disk
+def test_commands_about_data_say_that_their_output_cannot_be_written(line, data):
+    line("game", "add", "chess")
+    for args in ("game list", "game list --json", "account list", "world list", "game add go"):
+        result = run_in_shell(f"{PROGRAM} {args} --data {data} >/dev/full")
+        assert (result.returncode, result.stderr) == (1, FULL), args
+
+
+@needs_full_disk
+def test_error_that_cannot_be_printed_keeps_its_status():
+    for args, status in (("nonsense", 2), ("--prot", 2), ("game list --data /nothing/here", 1)):
+        for target in ("2>/dev/full", "2>&1 >/dev/null | true; exit ${PIPESTATUS[0]}"):
+            line = f"{PROGRAM} {args} {target}"
+            result = subprocess.run(["bash", "-c", line], capture_output=True, check=False)
+            assert (result.returncode, result.stderr) == (status, b""), line
+
+
+@pytest.mark.parametrize("args", ["check", "--help", "--version", "game --help", "check --json"])
+def test_closed_pipe_is_quiet(args):
+    # The reader has closed the pipe before anything is written.
+    line = f"(sleep 0.5; {PROGRAM} {args}) | true; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, check=False)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+#: Runs the program, and interrupts it when it imports the module that the first argument names.
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+
+class Finder:
+    def find_spec(name, path, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+
+module = sys.argv.pop(1)
+sys.meta_path.insert(0, Finder)
+from coalserver.__main__ import main
+sys.exit(main())
+"""
+INTERRUPTED_EXIT = """
+import atexit, os, signal, sys
+from coalserver.__main__ import main
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+sys.exit(main())
+"""
+
+
+def run_python(code, *args):
+    return subprocess.run(
+        [sys.executable, "-c", code, *args],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(PYTHONPATH=str(ROOT)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "args"),
+    [
+        ("coalserver.cli.main", ("--help",)),
+        ("click", ("--help",)),
+        ("coalserver.config.sources", ("check",)),
+        ("coalserver.cli.games", ("game", "list")),
+        ("coalserver.cli.serve", ("serve", "--port", "0")),
+        ("coalserver.server.lifecycle", ("serve", "--port", "0")),
+        ("aiohttp", ("serve", "--port", "0")),
+    ],
+)
+def test_interrupted_import_is_quiet(module, args, data):
+    result = run_python(INTERRUPTED_IMPORT, module, *args, "--data", str(data))
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
+def test_interrupt_while_python_exits_is_quiet():
+    result = run_python(INTERRUPTED_EXIT, "--version")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith("coalserver ")
