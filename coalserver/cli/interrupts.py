@@ -1,6 +1,6 @@
 """Ctrl-C while the program is imported: it ends at once and says nothing, since nothing has begun yet.
 
-This module is imported first, so it imports next to nothing itself.
+This module is imported first, so it imports next to nothing itself. `coalserver.__main__` hides what comes before it.
 """
 
 import os

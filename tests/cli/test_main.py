@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -485,6 +486,13 @@ def run_python(code, *args):
 def test_interrupted_import_is_quiet(module, args, data):
     result = run_python(INTERRUPTED_IMPORT, module, *args, "--data", str(data))
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
+def test_interrupt_before_the_first_import_is_quiet():
+    result = run_python(INTERRUPTED_IMPORT, "coalserver.cli.interrupts", "--help")
+    # Shells show both as 130.
+    assert result.returncode in (130, -signal.SIGINT)
+    assert (result.stdout, result.stderr) == ("", "")
 
 
 def test_interrupt_while_python_exits_is_quiet():
