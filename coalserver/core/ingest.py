@@ -18,9 +18,11 @@ from coalserver.domain.minecraft.log.parser import ParsedLine
 
 #: Work of one command, in microseconds or so.
 MAX_WORK = 5500
-#: The work of a line, of one about a player that changes their visits, and of each visitor whom a line about the world
-#: logs out.
-LINE_WORK, PLAYER_WORK, LOG_OUT_WORK = 8, 18, 8
+#: The work of a line, of one about a player that changes their visits, of one about the world, for which the store
+#: looks at the visits of a day, and of each visitor whom it logs out.
+LINE_WORK, PLAYER_WORK, WORLD_WORK, LOG_OUT_WORK = 8, 18, 250, 8
+#: Characters of a line other than a chat that are one unit of work.
+CHARACTERS_PER_WORK = 32
 _PLAYER_KINDS = frozenset(
     (LineKind.LOGGED_IN, LineKind.JOINED, LineKind.LEFT, LineKind.CONNECTION_LOST)
 )
@@ -39,9 +41,12 @@ def parts_of(core: Core, world_id: int, parsed_lines: Sequence[ParsedLine]) -> I
             more = PLAYER_WORK
         elif kind in _WORLD_KINDS:
             online = count_online(core.state, world=world_id) + players
-            more = PLAYER_WORK + LOG_OUT_WORK * online
-        else:
+            more = WORLD_WORK + LOG_OUT_WORK * online
+        elif kind is LineKind.CHAT:
             more = LINE_WORK
+        else:
+            # Names and phrases are looked for in their texts.
+            more = LINE_WORK + len(parsed.line) // CHARACTERS_PER_WORK
         if work + more > MAX_WORK and number > start and kind is not LineKind.CONTINUATION:
             yield slice(start, number)
             start, work, players = number, 0, 0

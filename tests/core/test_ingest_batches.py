@@ -16,7 +16,9 @@ from coalserver.core.queries.worlds import count_online
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.log.parser import join_chats
 from coalserver.domain.minecraft.visitor import Visitor
+from coalserver.storage import codec
 from coalserver.storage.memory import MemoryStore
+from coalserver.storage.sqlite.store import SqliteStore
 from tests.core.stores import BlockingStore
 from tests.core.test_ingest import LOG, history, run_core
 from tests.core.worlds import chat, log_line, login, parse_all
@@ -64,6 +66,14 @@ async def test_lines_of_known_players_are_stored_by_one_command():
         assert sizes(store) == [500]
 
 
+async def test_long_lines_that_resemble_deaths_are_stored_by_several_commands():
+    store = BlockingStore()
+    async with run_core(store) as core:
+        lines = [log_line("10:00:00", "Ada was slain by " + "a " * 480)] * 1000
+        assert (await send(core, lines)).new == 1000
+        assert max(sizes(store)) <= 150
+
+
 async def test_restarts_of_a_full_world_are_stored_one_by_one():
     store = BlockingStore()
     async with run_core(store) as core:
@@ -72,8 +82,29 @@ async def test_restarts_of_a_full_world_are_stored_one_by_one():
         # What those who are logged out by the first one cost is over before the others are counted.
         assert (await send(core, [START] * 100, first=1001)).new == 100
         assert sizes(store)[0] == 1
-        assert len(sizes(store)) <= 3
+        assert max(sizes(store)) * ingest.WORLD_WORK <= ingest.MAX_WORK
         assert core.query(count_online, world=1) == 0
+
+
+async def test_the_store_reads_only_visits_that_can_have_been_open(tmp_path, monkeypatch):
+    """A restart reads no visit of the day that had ended, however it has."""
+    read = []
+    load = codec.history_values.load
+    async with run_core(SqliteStore(tmp_path / "store.sqlite3")) as core:
+        left = [log_line("10:30:00", f"N{one:04} left the game") for one in range(100)]
+        await send(core, [*newcomers(150), *left, START], source="first")
+        assert core.query(count_online, world=1) == 0
+        here = [log_line("11:30:00", f"M{one} joined the game") for one in range(3)]
+        await send(core, here, source="second")
+        monkeypatch.setattr(
+            codec.history_values,
+            "load",
+            lambda name, document: read.append(name) or load(name, document),
+        )
+        stop = log_line("11:40:00", "Stopping server")
+        await send(core, [stop, stop, stop], source="third")
+        # Once to find them, and once for each to end it.
+        assert read == ["Visit"] * 6
 
 
 async def test_a_restart_looks_only_at_those_who_were_there(monkeypatch):

@@ -26,6 +26,16 @@ from coalserver.storage.visit_updates import (
 
 #: Nothing for a live line: a start cannot have ended a visit before it.
 _LATER_WORLD_MARK = "SELECT 1 FROM mark WHERE world = ? AND username = '' AND moment > ? LIMIT 1"
+#: Visits that can have been open at a mark. Those that had ended are left out here: there may be ten thousand of a day,
+#: and reading their documents takes 40 ms.
+_ONLINE_VISITS = (
+    "SELECT doc FROM visit WHERE world = ?1 AND gone >= ?2 AND came <= ?3 AND CASE"
+    " WHEN gone > ?3 OR instr(doc, '\"silent\"') THEN TRUE"
+    # Those that a start ended can have ended before their logout has its place.
+    " WHEN gone < ?3 AND NOT instr(doc, '\"starting\"') THEN FALSE"
+    " ELSE json_extract(doc, '$.logout.order') > ?3 OR"
+    " json_extract(doc, '$.logout.order') = ?3 AND json_extract(doc, '$.logout.sequence') >= ?4 END"
+)
 #: Departure time of open visits: after all others.
 OPEN_VISIT_END = 1e18
 
@@ -165,10 +175,7 @@ class _VisitTable:
     def online_names(self, mark: PresenceMark) -> Iterable[str]:
         # Those that a silence suspended can go on for a while.
         low = min(mark.order, mark.at) - MAX_SILENCE_SECONDS
-        rows = self._db.execute(
-            "SELECT doc FROM visit WHERE world = ? AND gone >= ? AND came <= ?",
-            (self._world, low, mark.order),
-        )
+        rows = self._db.execute(_ONLINE_VISITS, (self._world, low, mark.order, mark.sequence))
         found = (codec.history_values.load("Visit", document) for (document,) in rows)
         return {visit.username for visit in found if visit.open_at(mark) is not None}
 
