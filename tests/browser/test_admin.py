@@ -1,6 +1,7 @@
 """Admin pages in a browser, on a phone and on a desktop."""
 
 import asyncio
+import re
 import shutil
 import sys
 
@@ -203,3 +204,31 @@ async def test_open_pages_reconnect_after_a_restore(admin, member, fake_agent, s
     await expect(ann.part("row").last).to_contain_text("again")
     await ann.page.reload()
     await expect(ann.part("row")).to_have_count(2)
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False], ids=["scripts", "no scripts"])
+@pytest.mark.parametrize(
+    ("options", "page_two", "close"),
+    [
+        ({**PHONE, "locale": "de-DE"}, "Seite 2 von 2", "Raum schließen"),
+        (DESKTOP, "Page 2 of 2", "Close room"),
+    ],
+    ids=["phone", "desktop"],
+)
+async def test_closing_a_room_of_the_second_page_leads_back_there(
+    admin, guest, options, page_two, close, java_script_enabled
+):
+    for number in range(22):
+        await (await guest(f"Guest {number}")).create_room(f"Room {number}.")
+    root = await admin("/admin/rooms", **options, java_script_enabled=java_script_enabled)
+    rooms = root.page.locator("#open-rooms")
+    await rooms.locator("[rel=next]").click()
+    await expect(rooms).to_contain_text(page_two)
+    await expect(rooms).to_contain_text("Room 0.")
+    await expect_no_horizontal_scroll(root)
+    await rooms.get_by_role("link", name=re.compile(rf"{close} ?…: Room 0\.")).click()
+    await root.page.get_by_test_id("question").get_by_role("button", name=close).click()
+    await root.page.wait_for_url("**/admin/rooms?page=2&done=closed")
+    await expect(rooms).to_contain_text(page_two)
+    await expect(rooms).not_to_contain_text("Room 0.")
+    await expect(rooms).to_contain_text("Room 1.")
