@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from coalserver.apis.hosts.sync import SyncConnection
 from coalserver.apis.multiplayer import realtime
@@ -17,6 +19,7 @@ from coalserver.core.ports import StoreFailed
 from coalserver.core.presence import Presence
 from coalserver.web.streaming import duplex, event_stream, refusals
 from coalserver.web.streaming.event_stream import EventStream, FeedConnection
+from coalserver.web.streaming.websocket import WebSocketConnection
 from tests.apis.app import TIMEOUT_SECONDS, TestApp
 from tests.apis.browser import make_signed_in_browser
 from tests.apis.coal.clients import make_user
@@ -168,6 +171,26 @@ async def test_failure_behind_the_handshake_closes_with_1011_and_is_logged(
     monkeypatch.undo()
     # Nothing waits for events any more.
     await test_app.wait_until(lambda: test_app.core.feed.waiter_count() <= held_before)
+
+
+@pytest.mark.parametrize(
+    "connect_socket", [*FEEDS, realtime_socket, refused_socket], ids=lambda one: one.__name__
+)
+async def test_client_that_has_gone_before_the_answer_is_not_logged(
+    test_app: TestApp,
+    connect_socket: Connect,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def accept(self: WebSocketConnection, request: web.Request) -> None:
+        assert request.transport is not None
+        request.transport.abort()
+        raise ConnectionResetError
+
+    monkeypatch.setattr(WebSocketConnection, "accept", accept)
+    with pytest.raises(aiohttp.ClientError):
+        await connect_socket(test_app)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 @pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.__name__)

@@ -1,5 +1,6 @@
 """The sync WebSocket of a session: the first message joins, later ones are relayed."""
 
+import asyncio
 import base64
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,8 @@ from coalserver.apis.hosts.sessions import get_room
 from coalserver.core.caller import Caller, check_token_valid, is_token_expired
 from coalserver.core.commands.synced_state import send_binary
 from coalserver.core.engine import IdempotencyKey
+from coalserver.core.feed import FutureWaiter
+from coalserver.core.ports import Topic
 from coalserver.core.queries.hosts import is_authority
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.play.synced_state import SyncedState
@@ -38,6 +41,8 @@ from coalserver.web.throttling import UseLimit
 
 #: Seconds a client has for its first message.
 JOIN_TIMEOUT_SECONDS = 10
+#: A topic without entries.
+_JOINING: tuple[Topic, ...] = (("joining", 0),)
 #: Largest message in bytes: a whole state, with room for white space and escapes.
 MAX_MESSAGE_BYTES = 1 << 20
 
@@ -67,7 +72,10 @@ async def sync(ctx: RequestContext) -> web.StreamResponse:
 async def _serve(ctx: RequestContext, socket: FeedSocket) -> None:
     connection = SyncConnection(ctx, socket)
     try:
-        after = connection.join(await parse_json_aside(ctx, await _receive_join(socket)))
+        message = await _receive_join(ctx, socket)
+        if message is None:
+            return await close_socket(ctx, socket, WSCloseCode.SERVICE_RESTART)
+        after = connection.join(await parse_json_aside(ctx, message))
         cursor = await connection.send_accepted(after)
         await run_duplex(
             ctx, socket, connection.subscribe, cursor, connection.handle_message, sync_frame
@@ -76,6 +84,15 @@ async def _serve(ctx: RequestContext, socket: FeedSocket) -> None:
         # Of the join, or of a token that ends or a session that is deleted before the stream begins.
         await connection.send_error(error)
         await close_socket(ctx, socket, WSCloseCode.POLICY_VIOLATION)
+
+
+class _Stop(FutureWaiter):
+    """The waiter of a socket whose client has not joined: the feed only tells it of its end."""
+
+    __slots__ = ()
+
+    #: Nobody waits for entries yet.
+    client_count = 0
 
 
 class SyncConnection:
@@ -224,12 +241,25 @@ class SyncConnection:
             await self.socket.send_str(orjson.dumps(payload).decode())
 
 
-async def _receive_join(socket: web.WebSocketResponse) -> bytes:
-    """Return the first message. Raises INVALID_REQUEST if it is late or not text."""
+async def _receive_join(ctx: RequestContext, socket: web.WebSocketResponse) -> bytes | None:
+    """Return the first message; None if the server stops before it came.
+
+    Raises INVALID_REQUEST if it is late or not text.
+    """
+    feed, stop = ctx.core.feed, _Stop()
+    feed.subscribe(_JOINING, stop)
+    receiving = asyncio.ensure_future(socket.receive(JOIN_TIMEOUT_SECONDS))
     try:
-        message = await socket.receive(JOIN_TIMEOUT_SECONDS)
+        await asyncio.wait((receiving, stop.future), return_when=asyncio.FIRST_COMPLETED)
+        if not receiving.done():
+            return None
+        message = receiving.result()
     except TimeoutError:
         raise DomainError(ErrorCode.INVALID_REQUEST, fields={"type": ["No join came."]}) from None
+    finally:
+        feed.unsubscribe(_JOINING, stop)
+        receiving.cancel()
+        await asyncio.wait((receiving,))
     if message.type is not WSMsgType.TEXT:
         raise DomainError(
             ErrorCode.INVALID_REQUEST, fields={"type": ["The first message must be a join."]}

@@ -35,7 +35,11 @@ async def refuse_websocket(
     if not CheckedSocket().can_prepare(request):
         return response
     connection = WebSocketConnection(MAX_MESSAGE_BYTES)
-    connection.accept(request)
+    try:
+        connection.accept(request)
+    except ConnectionResetError:
+        # The client has disconnected.
+        return response
     with connection.ended_by_failure():
         if with_message:
             message = {"type": "refused", "status": response.status, "error": error_code}

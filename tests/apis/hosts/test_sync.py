@@ -133,6 +133,17 @@ async def test_noname_guest_takes_part_like_others(test_app: TestApp) -> None:
     await socket.expect(type="command", name="hi")
 
 
+async def test_socket_without_a_join_ends_at_once_when_the_server_stops(
+    test_app: TestApp,
+) -> None:
+    session, _ = await make_hosted_session(test_app)
+    socket = await open_socket(test_app, f"/sync/{session.id}")
+    await test_app.wait_until(lambda: ("joining", 0) in test_app.core.feed._subscribers)
+    assert test_app.core.feed.waiter_count() == 0
+    test_app.core.feed.close()
+    assert await socket.wait_closed() == 1012
+
+
 @pytest.mark.parametrize("step", ["prepare_snapshot", "run_duplex"])
 async def test_token_that_ends_while_its_member_joins_ends_the_connection(
     test_app: TestApp, monkeypatch: pytest.MonkeyPatch, step: str
