@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.http import HttpRequestParser
-from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, InvalidURLError
 from aiohttp.web_protocol import RequestHandler
 
 from coalserver.domain.text import one_line
@@ -39,8 +39,9 @@ MALFORMED_LOG_SECONDS, REFUSED_LOG_SECONDS = 1, 60
 SHUT_DOWN_AT_ONCE = 100
 #: Characters of what is wrong with a request in a log line.
 MAX_LOGGED_TEXT = 200
-#: Where aiohttp quotes what a client has sent.
-_QUOTED = re.compile(r"""[\s:]*(?<!\w)b?['"].*""", re.DOTALL)
+#: Where aiohttp quotes what a client has sent: text, or bytes, also as `bytearray(b'…')`. Not a header's name in its own
+#: words, such as "Missing 'Host' header".
+_QUOTED = re.compile(r"""[\s:]*(?:\w+\()*(?<!\w)(?!'[\w-]+' header)b?['"].*""", re.DOTALL)
 #: The queue of a connection without requests: an empty deque takes 760 bytes.
 _NO_MESSAGES: Any = ()
 _MALFORMED = b"The request is malformed.\n"
@@ -378,8 +379,9 @@ class Connection(RepeatingConnection):
         if isinstance(server, ConnectionServer):
             peer = self.peername
             address = peer[0] if isinstance(peer, tuple) else peer
-            # What the client has sent may be a token.
-            cause = _QUOTED.sub("", str(error))
+            # What the client has sent may be a token. The text of an invalid URL is the URL.
+            is_url = isinstance(error, InvalidURLError)
+            cause = "Invalid URL" if is_url else _QUOTED.sub("", str(error))
             text = " ".join(one_line(cause).split())[:MAX_LOGGED_TEXT]
             server.malformed_log.log(
                 kind, "A request from %s is malformed: %s: %s", address, kind, text

@@ -66,6 +66,7 @@ async def test_malformed_requests_are_one_log_line_of_each_kind(
         b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization Bearer secret\r\n\r\n",
         b"GET /?ticket=secret HTTP/1.1 \r\nHost: x\r\n\r\n",
         b"GET /?ticket=secret\0 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://[::1/?ticket=secret HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\nX-Player-Token: secret" + b"t" * 9000 + b"\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nsecret\r\n",
     ],
@@ -80,6 +81,42 @@ async def test_malformed_requests_leave_no_secret_in_the_log(
             assert (await send(port, request_bytes)).startswith(b"HTTP/1.1 400 ")
         [text] = [record.getMessage() for record in caplog.records]
         assert "is malformed" in text and "secret" not in text
+    finally:
+        await runner.cleanup()
+
+
+@RUNNERS
+@pytest.mark.parametrize(
+    ("request_bytes", "end"),
+    [
+        (b"GET /" + b"u" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", "when reading"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-" + b"n" * 9000 + b": 1\r\n\r\n", "when reading"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"v" * 9000 + b"\r\n\r\n", "when reading"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "Duplicate 'Host' header found."),
+        (b"GET / HTTP/1.1\r\n\r\n", "Missing 'Host' header in request."),
+        (b"GET http://[::1/ HTTP/1.1\r\nHost: x\r\n\r\n", "Invalid URL"),
+        (b"GET x HTTP/1.1\r\nHost: x\r\n\r\n", "Invalid URL"),
+        (b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", "Invalid HTTP version"),
+        (b"GET / HTTP/1.1\r\nHo st: x\r\n\r\n", "Invalid header token"),
+        (
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+            "Invalid character in Content-Length",
+        ),
+    ],
+)
+async def test_the_log_line_of_a_malformed_request_ends_with_whole_words(
+    runner_class: type[ConnectionRunner],
+    request_bytes: bytes,
+    end: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    runner = runner_class(web.Application(), access_log=None)
+    port = await start(runner)
+    try:
+        with caplog.at_level(logging.DEBUG, "coalserver"):
+            assert (await send(port, request_bytes)).startswith(b"HTTP/1.1 400 ")
+        [text] = [record.getMessage() for record in caplog.records]
+        assert text.endswith(end)
     finally:
         await runner.cleanup()
 
