@@ -39,8 +39,8 @@ MALFORMED_LOG_SECONDS, REFUSED_LOG_SECONDS = 1, 60
 SHUT_DOWN_AT_ONCE = 100
 #: Characters of what is wrong with a request in a log line.
 MAX_LOGGED_TEXT = 200
-#: Where aiohttp quotes what a client has sent: text, or bytes, also as `bytearray(b'…')`. Not a header's name in its own
-#: words, such as "Missing 'Host' header".
+#: Where aiohttp quotes what a client has sent: text, or bytes, also as `bytearray(b'…')`. Not the name of a header in
+#: its own words, such as "Missing 'Host' header".
 _QUOTED = re.compile(r"""[\s:]*(?:\w+\()*(?<!\w)(?!'[\w-]+' header)b?['"].*""", re.DOTALL)
 #: The queue of a connection without requests: an empty deque takes 760 bytes.
 _NO_MESSAGES: Any = ()

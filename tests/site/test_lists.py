@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from coalserver.core.commands.accounts import create_account
-from coalserver.core.commands.worlds import create_world
+from coalserver.core.commands.worlds import archive_world, create_world
 from coalserver.core.hosting import Hosting
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction, AuditEntry
@@ -254,6 +254,14 @@ async def test_questions_lead_back_to_the_page_of_their_row(test_app: TestApp, n
         ),
         ("pin", "/admin/servers/1/saves/gone/pin", "This saved game no longer exists."),
         ("delete save", "/admin/servers/1/saves/gone/remove", "This saved game no longer exists."),
+        ("note", "/admin/servers/1/saves/gone/note", "This saved game no longer exists."),
+        (
+            "restore save",
+            "/admin/servers/1/saves/gone/restore",
+            "This saved game no longer exists.",
+        ),
+        ("approve", "/admin/users/99999/remove", "This user no longer exists."),
+        ("approve", "/admin/users/99999", "This user no longer exists."),
     ],
 )
 async def test_form_of_a_row_that_has_gone_shows_its_page_with_an_error(
@@ -265,6 +273,77 @@ async def test_form_of_a_row_that_has_gone_shows_its_page_with_an_error(
     answer = await browser.send(path + action.query, page="/admin/backups", **fields)
     assert answer.status in (400, 404)
     assert is_page_two(answer) and text in words(answer)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "text"),
+    [
+        ("approve", "/admin/users/99999/remove", "This user no longer exists."),
+        ("close room", "/admin/rooms/99999/close", "This room no longer exists."),
+        ("close room", "/admin/rooms/99999/kick/1", "This room no longer exists."),
+        ("end game", "/admin/sessions/99999/close", "This game no longer exists."),
+        ("reset tokens", "/admin/games/gone/rotate", "There is no game with this tag."),
+        ("remove version", "/admin/versions/gone/remove", "This version no longer exists."),
+        (
+            "delete backup",
+            "/admin/backups/coalserver-20250101T000000Z.tar/remove",
+            "Backup not found. It may have been deleted.",
+        ),
+        ("delete save", "/admin/servers/1/saves/gone/remove", "This saved game no longer exists."),
+        (
+            "restore save",
+            "/admin/servers/1/saves/gone/restore",
+            "This saved game no longer exists.",
+        ),
+        (
+            "delete save",
+            "/admin/servers/1/saves/gone/download",
+            "This saved game no longer exists.",
+        ),
+    ],
+)
+async def test_question_about_a_row_that_has_gone_shows_its_page_with_an_error(
+    test_app: TestApp, name: str, path: str, text: str
+) -> None:
+    action, browser = ACTIONS[name], await make_admin(test_app)
+    await action.fill(test_app)
+    answer = await browser.get(path + action.query)
+    assert answer.status in (400, 404)
+    assert is_page_two(answer) and text in words(answer)
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["", "/pair", "/secret", "/command", "/deactivate", "/delete", "/gce", "/gce/further"]
+    + ["/saves", "/backup", "/saves/upload", "/saves/x/pin", "/saves/x/note", "/saves/x/remove"]
+    + ["/saves/x/restore"],
+)
+async def test_form_of_a_world_that_has_gone_shows_the_list_of_worlds(
+    test_app: TestApp, form: str
+) -> None:
+    browser = await make_admin(test_app)
+    world = await make_world(test_app, "Nether", "nether")
+    await make_world(test_app, "Overworld", "over")
+    await test_app.core.execute(archive_world, world_id=world.id)
+    answer = await browser.send(f"/admin/servers/{world.id}{form}", page="/admin/backups")
+    assert answer.status == 404 and "This world no longer exists." in words(answer)
+    assert "Overworld" in words(answer) and "Nether" not in words(answer)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["/secret", "/deactivate", "/delete", "/restore", "/saves/x/remove", "/saves/x/restore"],
+)
+async def test_question_about_a_world_that_has_gone_shows_the_list_of_worlds(
+    test_app: TestApp, question: str
+) -> None:
+    browser = await make_admin(test_app)
+    world = await make_world(test_app, "Nether", "nether")
+    await make_world(test_app, "Overworld", "over")
+    await test_app.core.execute(archive_world, world_id=world.id)
+    answer = await browser.get(f"/admin/servers/{world.id}{question}")
+    assert answer.status == 404 and "This world no longer exists." in words(answer)
+    assert "Overworld" in words(answer) and "Nether" not in words(answer)
 
 
 @pytest.mark.parametrize(

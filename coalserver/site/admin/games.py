@@ -100,6 +100,6 @@ async def rotate_tokens(ctx: RequestContext) -> web.StreamResponse:
 ROUTES = (
     get("/admin/games", games_page),
     post("/admin/games", register_game, render_games, "create"),
-    get("/admin/games/{tag}/rotate", confirm_rotate),
+    get("/admin/games/{tag}/rotate", confirm_rotate, render_games, "games"),
     post("/admin/games/{tag}/rotate", rotate_tokens, render_games, "games"),
 )

@@ -47,9 +47,9 @@ from coalserver.site.admin.layout import (
     get,
     render_admin_page,
     render_form_error,
-    world_list_path,
 )
 from coalserver.site.admin.property_fields import field_messages, shown_groups
+from coalserver.site.admin.world_list import WORLD_LIST, world_list_path
 from coalserver.site.errors import with_errors_shown
 from coalserver.site.worlds.hosted import requested_run
 from coalserver.web.api import Handler, Route
@@ -420,7 +420,7 @@ async def _render_error(
     if messages:
         render = partial(render, field_errors=messages)
         error = DomainError(ErrorCode.INVALID_REQUEST, fields={"marked_fields": []})
-    return await render_form_error(render, section, error, ctx)
+    return await render_form_error(render, section, error, ctx, WORLD_LIST)
 
 
 CREATE_PATH = "/admin/server_create_gce"

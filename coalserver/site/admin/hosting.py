@@ -18,7 +18,8 @@ from coalserver.domain.minecraft.hosting.settings import (
 from coalserver.domain.minecraft.hosting.transitions import Order
 from coalserver.domain.minecraft.property_values import property_text
 from coalserver.site.access import require_admin, require_member, world_path
-from coalserver.site.admin.layout import get, post, render_admin_page, world_list_path
+from coalserver.site.admin.layout import get, post, render_admin_page
+from coalserver.site.admin.world_list import WORLD_LIST, world_list_path
 from coalserver.site.admin.worlds import requested_world
 from coalserver.site.worlds.hosted import refusal_sentence, requested_run
 from coalserver.site.worlds.world import give_order
@@ -260,8 +261,8 @@ async def delete_world(ctx: RequestContext) -> web.StreamResponse:
 
 WORLD_PATH = "/admin/servers/{world}"
 ROUTES = (
-    get(WORLD_PATH + "/delete", delete_page),
-    post(WORLD_PATH + "/delete", delete_world, render_delete, "delete"),
+    get(WORLD_PATH + "/delete", delete_page, *WORLD_LIST),
+    post(WORLD_PATH + "/delete", delete_world, render_delete, "delete", WORLD_LIST),
     get(CONFIGURE_PATH, configure_page),
     post(CONFIGURE_PATH, configure, render_configure, "configure"),
     get(STOP_PATH, stop_page),

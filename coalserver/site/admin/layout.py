@@ -3,13 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from aiohttp import web
 
-from coalserver.core.queries.worlds import world_position
 from coalserver.domain.errors import DomainError
-from coalserver.domain.minecraft.world import World
 from coalserver.site.access import render_access_error, require_admin
 from coalserver.site.admin.messages import ERROR_MESSAGES, NOT_FOUND_CODES
 from coalserver.site.errors import (
@@ -21,7 +19,6 @@ from coalserver.site.errors import (
     wants_json,
     with_errors_shown,
 )
-from coalserver.site.pagination import make_query, page_with
 from coalserver.site.worlds.context import world_state_text
 from coalserver.web.api import Handler, Route
 from coalserver.web.context import RequestContext
@@ -51,18 +48,40 @@ PAGES = (
 )
 
 
+class ListPage(NamedTuple):
+    """The page of a list, and its section in which the error of a row is shown."""
+
+    render: PageRenderer
+    section: str
+
+
 def get(
-    path: str, handler: Handler, render: PageRenderer | None = None, section: str = ""
+    path: str,
+    handler: Handler,
+    render: PageRenderer | None = None,
+    section: str = "",
+    parent: ListPage | None = None,
 ) -> Route:
     """Return the route of a page for admins. With `render`, its errors are shown like those of a form."""
     if render is not None:
-        handler = with_errors_shown(handler, partial(render_form_error, render, section))
+        show_error = partial(render_form_error, render, section, parent=parent)
+        handler = with_errors_shown(handler, show_error)
     return Route("GET", path, handler, auth=require_admin)
 
 
-def post(path: str, handler: Handler, render: PageRenderer, section: str) -> Route:
-    """Return the route of a form. Its errors are shown in a section of the page that `render` returns."""
-    form_handler = with_errors_shown(handler, partial(render_form_error, render, section))
+def post(
+    path: str,
+    handler: Handler,
+    render: PageRenderer,
+    section: str,
+    parent: ListPage | None = None,
+) -> Route:
+    """Return the route of a form. Its errors are shown in a section of the page that `render` returns.
+
+    If that page has gone with its subject, they are shown in the list `parent` in which the subject was a row.
+    """
+    show_error = partial(render_form_error, render, section, parent=parent)
+    form_handler = with_errors_shown(handler, show_error)
     return Route("POST", path, form_handler, auth=require_admin, reads_body=True)
 
 
@@ -133,12 +152,6 @@ def confirm_page(
     return render_admin_page(ctx, "confirm", context, active_page=active_page, **overrides)
 
 
-def world_list_path(ctx: RequestContext, world: World, **added: str) -> str:
-    """Return the address of the page of the list of worlds that has a world, before or after that is archived."""
-    page = page_with(ctx.core.query(world_position, world=world))
-    return WORLDS_PATH + make_query({**page, **added})
-
-
 def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
     """Return the response to a caller without access, or a 404 for any other error; JSON for a script."""
     if wants_json(ctx):
@@ -147,9 +160,16 @@ def render_error(error: DomainError, ctx: RequestContext) -> web.StreamResponse:
 
 
 async def render_form_error(
-    render: PageRenderer, section: str, error: DomainError, ctx: RequestContext
+    render: PageRenderer,
+    section: str,
+    error: DomainError,
+    ctx: RequestContext,
+    parent: ListPage | None = None,
 ) -> web.StreamResponse:
-    """Return the page of a refused form with its error in a section; without access, what `/admin` answers then."""
+    """Return the page of a refused form with its error in a section; without access, what `/admin` answers then.
+
+    If its subject no longer exists, the page is that of the list `parent`, with what is missing; a 404 without it.
+    """
     rejection = render_access_error(error, ctx, "/admin")
     if rejection is not None:
         return rejection
@@ -159,9 +179,9 @@ async def render_form_error(
         response = await rendered if isinstance(rendered, Awaitable) else rendered
     except DomainError as page_error:
         # The subject of the form no longer exists, and so its page cannot be rendered either.
-        return (
-            render_http_error(404, ctx.request)
-            if page_error.code in NOT_FOUND_CODES
-            else error_page(ctx, status, message)
-        )
+        if page_error.code not in NOT_FOUND_CODES:
+            return error_page(ctx, status, message)
+        if parent is not None:
+            return await render_form_error(parent.render, parent.section, page_error, ctx)
+        return render_http_error(404, ctx.request)
     return add_retry_after(response, error)

@@ -21,6 +21,7 @@ from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.site.access import require_admin, world_path
 from coalserver.site.admin.backups import format_size
 from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
+from coalserver.site.admin.world_list import WORLD_LIST
 from coalserver.site.pagination import kept_query, paginate_rows
 from coalserver.site.worlds.hosted import requested_run, trouble_sentence
 from coalserver.web.context import RequestContext
@@ -309,16 +310,16 @@ SAVES_PATH = WORLD_PATH + "/saves"
 SAVE_PATH = SAVES_PATH + "/{save}"
 ROUTES = (
     get(SAVES_PATH, saves_page),
-    post(SAVES_PATH, save_now, render_saves, "saves"),
-    post(WORLD_PATH + "/backup", back_up, render_saves, "saves"),
-    post(SAVES_PATH + "/upload", upload_save, render_saves, "upload"),
+    post(SAVES_PATH, save_now, render_saves, "saves", WORLD_LIST),
+    post(WORLD_PATH + "/backup", back_up, render_saves, "saves", WORLD_LIST),
+    post(SAVES_PATH + "/upload", upload_save, render_saves, "upload", WORLD_LIST),
     get(WORLD_PATH + "/download", download_newest),
-    get(WORLD_PATH + "/restore", confirm_restore_newest),
-    get(SAVE_PATH + "/download", download_save),
-    post(SAVE_PATH + "/pin", pin_save, render_saves, "saves"),
-    post(SAVE_PATH + "/note", note_save, render_saves, "saves"),
-    get(SAVE_PATH + "/remove", confirm_delete),
-    post(SAVE_PATH + "/remove", delete_save, render_saves, "saves"),
-    get(SAVE_PATH + "/restore", confirm_restore),
-    post(SAVE_PATH + "/restore", restore_save, render_saves, "saves"),
+    get(WORLD_PATH + "/restore", confirm_restore_newest, *WORLD_LIST),
+    get(SAVE_PATH + "/download", download_save, render_saves, "saves", WORLD_LIST),
+    post(SAVE_PATH + "/pin", pin_save, render_saves, "saves", WORLD_LIST),
+    post(SAVE_PATH + "/note", note_save, render_saves, "saves", WORLD_LIST),
+    get(SAVE_PATH + "/remove", confirm_delete, render_saves, "saves", WORLD_LIST),
+    post(SAVE_PATH + "/remove", delete_save, render_saves, "saves", WORLD_LIST),
+    get(SAVE_PATH + "/restore", confirm_restore, render_saves, "saves", WORLD_LIST),
+    post(SAVE_PATH + "/restore", restore_save, render_saves, "saves", WORLD_LIST),
 )

@@ -13,7 +13,7 @@ from coalserver.core.queries.admin import search_accounts
 from coalserver.domain.accounts.account import Account
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
-from coalserver.site.admin.layout import confirm_page, get, post, render_admin_page
+from coalserver.site.admin.layout import ListPage, confirm_page, get, post, render_admin_page
 from coalserver.site.pagination import MAX_SEARCH_LENGTH, SEARCH, kept_query, paginate_in_steps
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
@@ -173,12 +173,12 @@ async def delete_user(ctx: RequestContext) -> web.StreamResponse:
     return redirect(USERS_PATH + list_query(ctx, done="removed"))
 
 
-USER_PATH = USERS_PATH + "/{account}"
+USER_PATH, USER_LIST = USERS_PATH + "/{account}", ListPage(render_users, "users")
 ROUTES = (
     get(USERS_PATH, users_page),
     get(USER_PATH, user_page),
-    post(USER_PATH, save_user, render_user, "account"),
-    post(USER_PATH + "/activate", activate_user, render_users, "users"),
-    get(USER_PATH + "/remove", confirm_removal),
-    post(USER_PATH + "/remove", delete_user, render_removal, "remove"),
+    post(USER_PATH, save_user, render_user, "account", USER_LIST),
+    post(USER_PATH + "/activate", activate_user, *USER_LIST),
+    get(USER_PATH + "/remove", confirm_removal, *USER_LIST),
+    post(USER_PATH + "/remove", delete_user, render_removal, "remove", USER_LIST),
 )

@@ -13,14 +13,8 @@ from coalserver.core.commands.agents import (
 )
 from coalserver.core.commands.hosted_worlds import rename_world
 from coalserver.core.commands.worlds import archive_world, queue_console_command
-from coalserver.core.queries.hosting import has_hosted_worlds
 from coalserver.core.queries.oauth import agent_of_world
-from coalserver.core.queries.worlds import (
-    count_online,
-    get_world,
-    queued_commands,
-    worlds_by_age,
-)
+from coalserver.core.queries.worlds import count_online, get_world, queued_commands
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.minecraft.slugs import slugify_short_name
 from coalserver.domain.minecraft.world import World
@@ -33,9 +27,8 @@ from coalserver.site.admin.layout import (
     get,
     post,
     render_admin_page,
-    world_list_path,
 )
-from coalserver.site.pagination import paginate
+from coalserver.site.admin.world_list import WORLD_LIST, render_worlds, world_list_path
 from coalserver.web.context import RequestContext
 from coalserver.web.pages.cookies import redirect
 from coalserver.web.pages.forms import Checkbox, FormSchema, RawText, load_form, read_csrf_form
@@ -51,9 +44,6 @@ SUCCESS_MESSAGES = {
             " next start."
         ),
     ),
-    "ended": ("servers", N_("World archived")),
-    "deleted": ("servers", N_("World deleted")),
-    "stopping": ("servers", N_("All worlds are being stopped.")),
 }
 
 
@@ -115,16 +105,6 @@ class ConsoleCommandSchema(FormSchema):
 
 
 CREATE_WORLD, WORLD, CONSOLE_COMMAND = CreateWorldSchema(), WorldSchema(), ConsoleCommandSchema()
-
-
-def render_worlds(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
-    worlds, pagination = paginate(ctx, WORLDS_PATH, worlds_by_age)
-    context = {
-        "worlds": [(world, ctx.core.query(count_online, world=world.id)) for world in worlds],
-        "hosts_worlds": ctx.core.query(has_hosted_worlds),
-        "pagination": pagination,
-    }
-    return render_admin_page(ctx, "servers", context, success=SUCCESS_MESSAGES, **overrides)
 
 
 def render_create_world(ctx: RequestContext, **overrides: Any) -> web.StreamResponse:
@@ -336,11 +316,11 @@ ROUTES = (
     get("/admin/server_create", create_world_page),
     post("/admin/server_create", create_world, render_create_world, "world"),
     get(WORLD_PATH, world_page),
-    post(WORLD_PATH, save_world, render_world, "world"),
-    post(WORLD_PATH + "/pair", pair_world, render_world, "agent"),
-    get(WORLD_PATH + "/secret", confirm_rotate),
-    post(WORLD_PATH + "/secret", rotate_secret, render_world, "agent"),
-    post(WORLD_PATH + "/command", send_command, render_world, "console"),
-    get(WORLD_PATH + "/deactivate", confirm_archive),
-    post(WORLD_PATH + "/deactivate", archive, render_archive_world, "archive"),
+    post(WORLD_PATH, save_world, render_world, "world", WORLD_LIST),
+    post(WORLD_PATH + "/pair", pair_world, render_world, "agent", WORLD_LIST),
+    get(WORLD_PATH + "/secret", confirm_rotate, *WORLD_LIST),
+    post(WORLD_PATH + "/secret", rotate_secret, render_world, "agent", WORLD_LIST),
+    post(WORLD_PATH + "/command", send_command, render_world, "console", WORLD_LIST),
+    get(WORLD_PATH + "/deactivate", confirm_archive, *WORLD_LIST),
+    post(WORLD_PATH + "/deactivate", archive, render_archive_world, "archive", WORLD_LIST),
 )
