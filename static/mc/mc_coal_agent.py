@@ -2843,6 +2843,22 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def is_output(handler: logging.FileHandler) -> bool:
+    """Return whether a log is the file to which the error output is redirected. That then appends, too."""
+    try:
+        # Not on Windows, which `check_platform` refuses with a message.
+        import fcntl
+
+        number = sys.stderr.fileno()
+        if not os.path.samestat(os.fstat(number), os.stat(handler.baseFilename)):
+            return False
+        fcntl.fcntl(number, fcntl.F_SETFL, fcntl.fcntl(number, fcntl.F_GETFL) | os.O_APPEND)
+    except (AttributeError, OSError, ValueError):
+        # There is no error output.
+        return False
+    return True
+
+
 def configure_logging(file: str, verbose: bool) -> None:
     form = logging.Formatter(
         "%(asctime)s : %(name)-8s %(levelname)-7s %(message)s", "%Y-%m-%d %H:%M:%S"
@@ -2852,15 +2868,15 @@ def configure_logging(file: str, verbose: bool) -> None:
     handlers: list[logging.Handler] = [console]
     if file.strip():
         try:
-            handlers.append(
-                logging.handlers.RotatingFileHandler(
-                    file, maxBytes=5 << 20, backupCount=2, encoding="utf-8"
-                )
+            own = logging.handlers.RotatingFileHandler(
+                file, maxBytes=5 << 20, backupCount=2, encoding="utf-8"
             )
         except OSError as error:
             raise ConfigurationError(
                 f"The log {file} cannot be written: {error.strerror}"
             ) from None
+        # `… > agent.log 2>&1`: each message would be there twice, and one would overwrite others.
+        handlers = [own] if is_output(own) else [console, own]
     # On a full disk, each message would print a traceback.
     logging.raiseExceptions = False
     root = logging.getLogger()

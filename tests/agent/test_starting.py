@@ -120,6 +120,24 @@ def test_agent_log_names_the_monitored_file(machine, coal):
     assert "Monitoring '../server.log'" in agent.output
 
 
+@pytest.mark.parametrize("mode", ["wb", "ab"])
+def test_each_message_is_once_in_a_log_that_is_also_the_output(machine, coal, mode):
+    machine.log.write("x")
+    agent, path = machine.agent(coal.url), machine.home / "agent.log"
+    with path.open(mode) as out:
+        out.write(b"Downloaded.\n")
+        out.flush()
+        # Not in development mode, which writes warnings of its own.
+        line = [sys.executable, str(AGENT), *agent.flags, "--once"]
+        done = subprocess.run(line, cwd=machine.home, stdout=out, stderr=out, timeout=60)
+        out.write(b"Ended.\n")
+    text = path.read_text()
+    assert done.returncode == 0 and text.count("Monitoring") == 1
+    lines = text.splitlines()
+    assert (lines[0], lines[-1]) == ("Downloaded.", "Ended.")
+    assert all(" : " in line for line in lines[1:-1]) and "Sent a ping" in text
+
+
 def test_credentials_of_another_world_start_a_new_source(machine, coal):
     agent = machine.agent(coal.url)
     machine.log.write_bytes(b"")
