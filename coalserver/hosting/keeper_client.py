@@ -41,6 +41,25 @@ MAX_ANSWER_BYTES = 1 << 20
 LOG_TAIL_BYTES = 2_000
 
 
+#: What the codes of a keeper mean.
+KEEPER_ERRORS = {
+    "locked": "another keeper runs in the folder of the world",
+    "child_alive": "processes of its last run are alive",
+    "spawn": "the program cannot be run",
+    "disk": "the keeper cannot write to the disk",
+    "spec": "the keeper does not understand the order",
+    "failed": "the keeper has ended",
+    "timeout": "the keeper does not answer in time",
+    "other_run": "the keeper watches another run of the world",
+    "closed": "the console of the world is closed",
+    "full": "the console of the world does not take in what was sent before",
+    "id": "the keeper does not understand the line",
+    "text": "the line cannot be sent to the console",
+    "ended": "the process of the world has ended",
+    "request": "the keeper does not understand the request",
+}
+
+
 class KeeperError(Exception):
     """A start or request that the keeper refuses, by its code.
 
@@ -52,6 +71,11 @@ class KeeperError(Exception):
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(code, message)
         self.code, self.message = code, message
+
+    def __str__(self) -> str:
+        """Return the error in words, for the log and for troubles of the world."""
+        words = KEEPER_ERRORS.get(self.code, "the keeper refuses it")
+        return f"{words}: {self.message}" if self.message else words
 
 
 class KeeperGone(Exception):

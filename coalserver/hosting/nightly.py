@@ -13,6 +13,7 @@ from coalserver.domain.audit import TIME
 from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.log.dates import find_zone
 from coalserver.hosting.context import HostingContext
+from coalserver.hosting.log_texts import error_text
 from coalserver.media.files import write_private
 
 log = logging.getLogger(__name__)
@@ -109,9 +110,8 @@ class NightlySaves:
                 return True
             await self._save(world_id, TIME)
         except DomainError as error:
-            refusal = error.details.get("refusal")
-            log.info("World %d is not saved now: %s", world_id, refusal and refusal.text)
-            return refusal is None
+            log.info("World %d is not saved now: %s", world_id, error_text(error))
+            return "refusal" not in error.details
         return True
 
 

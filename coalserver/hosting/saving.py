@@ -30,7 +30,7 @@ from coalserver.core.queries.hosting import all_hosted_worlds, get_run, version_
 from coalserver.domain.audit import AuditAction
 from coalserver.domain.errors import DomainError, ErrorCode
 from coalserver.domain.minecraft.hosting.hosted_world import AT_REST, Trouble, TroubleCode
-from coalserver.domain.minecraft.hosting.refusals import RefusalCode
+from coalserver.domain.minecraft.hosting.refusals import RefusalCode, trouble_text
 from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.world import Ping, WorldStatus
 from coalserver.hosting.context import HostingContext
@@ -292,7 +292,7 @@ class SavingService:
             trouble = self._trouble_of(TroubleCode.SAVE_FAILED, error)
         finally:
             if trouble is not None:
-                log.warning("World %d was not saved: %s", world_id, ", ".join(trouble.values))
+                log.warning("World %d: %s", world_id, trouble_text(trouble))
             params = {"world_id": world_id, "trouble": trouble, "played": played}
             # From the record on, another one can be accepted.
             self._jobs.pop(world_id, None)
@@ -374,7 +374,7 @@ class SavingService:
             trouble = self._trouble_of(TroubleCode.RESTORE_FAILED, error)
         finally:
             if trouble is not None:
-                log.warning("World %d was not restored: %s", world_id, ", ".join(trouble.values))
+                log.warning("World %d: %s", world_id, trouble_text(trouble))
             self._jobs.pop(world_id, None)
             await self._end_restore(world_id, restored, trouble)
 

@@ -25,6 +25,7 @@ from coalserver.domain.minecraft.hosting.transitions import Run
 from coalserver.domain.minecraft.server_properties import PORT, effective_properties
 from coalserver.domain.minecraft.world import World, WorldStatus
 from coalserver.hosting.child_files import read_regular
+from coalserver.hosting.log_texts import error_text
 from coalserver.hosting.status_ping import STATUS, packet, read_varint, varint
 from coalserver.hosting.world_files import WorldFiles
 
@@ -330,7 +331,7 @@ class _WakePort:
         try:
             await self._start(self.world.world_id)
         except (DomainError, OSError) as error:
-            log.info("World %d is not woken: %s", self.world.world_id, error)
+            log.info("World %d is not woken: %s", self.world.world_id, error_text(error))
             self._not_before = asyncio.get_running_loop().time() + RETRY_SECONDS
             self._starting = None
             return False

@@ -68,6 +68,7 @@ from coalserver.hosting.keeper_client import (
     read_run,
     start_keeper,
 )
+from coalserver.hosting.log_texts import end_text
 from coalserver.hosting.processes import boot_id, cgroup_members, end_processes
 from coalserver.hosting.save_commands import SAVE_OFF_MARK
 from coalserver.hosting.saves import SaveKind
@@ -456,12 +457,7 @@ class WorldTask:
             await end_processes(state.members, term_seconds=term_seconds, cgroup=state.cgroup)
             await asyncio.to_thread(remove_cgroup, state.cgroup)
             return
-        log.warning(
-            "The process of world %d cannot be started: %s %s",
-            self.world_id,
-            error.code,
-            error.message,
-        )
+        log.warning("The process of world %d cannot be started: %s", self.world_id, error)
         await self._fail(Trouble(TroubleCode.START_FAILED, self._core.now))
 
     def _equip(self, process: WorldProcess, run: Run) -> None:
@@ -719,7 +715,8 @@ class WorldTask:
         self._context.wake_all()
 
     async def _record_end(self, process: WorldProcess, *, as_crash: bool) -> None:
-        run, seen = self._run, process.seen
+        run = before = self._run
+        seen = process.seen
         if run.status is WorldStatus.LOADED and seen.ready:
             # It has ended before that was recorded.
             run = await self._record_ready(process)
@@ -728,11 +725,12 @@ class WorldTask:
             run = await self._update(lambda run, _: transitions.played(run))
         crash_wait = self._context.options.crash_wait
         if as_crash and run.status not in ENDING:
-            await self._core.execute(record_crash, world_id=self.world_id, crash_wait=crash_wait)
+            params = {"world_id": self.world_id, "crash_wait": crash_wait}
+            self._log_end(before, await self._core.execute(record_crash, **params))
             return
         if run.status is WorldStatus.LOADED and await self._retry_port(seen.cause):
             return
-        await self._core.execute(
+        after = await self._core.execute(
             record_exit,
             world_id=self.world_id,
             stopping_seen=seen.stopping,
@@ -741,7 +739,11 @@ class WorldTask:
             server_ending=self._context.ending,
         )
         await self._saving.record_level(self.world_id)
-        log.info("World %d has ended: %s", self.world_id, self._run.status)
+        self._log_end(before, after)
+
+    def _log_end(self, before: Run, after: Run) -> None:
+        text = end_text(before, after, server_ending=self._context.ending)
+        log.info("World %d %s", self.world_id, text)
 
     async def _retry_port(self, cause: Trouble | None) -> bool:
         """Start again with the next automatic port, once, if the world's own was taken meanwhile."""

@@ -42,6 +42,8 @@ MAX_LOGGED_TEXT = 200
 #: Where aiohttp quotes what a client has sent: text, or bytes, also as `bytearray(b'…')`. Not the name of a header in
 #: its own words, such as "Missing 'Host' header".
 _QUOTED = re.compile(r"""[\s:]*(?:\w+\()*(?<!\w)(?!'[\w-]+' header)b?['"].*""", re.DOTALL)
+#: What aiohttp puts in front of its message.
+_STATUS = re.compile(r"^\d+, message:\s*")
 #: The queue of a connection without requests: an empty deque takes 760 bytes.
 _NO_MESSAGES: Any = ()
 _MALFORMED = b"The request is malformed.\n"
@@ -381,10 +383,10 @@ class Connection(RepeatingConnection):
             address = peer[0] if isinstance(peer, tuple) else peer
             # What the client has sent may be a token. The text of an invalid URL is the URL.
             is_url = isinstance(error, InvalidURLError)
-            cause = "Invalid URL" if is_url else _QUOTED.sub("", str(error))
+            cause = "Invalid URL" if is_url else _QUOTED.sub("", _STATUS.sub("", str(error)))
             text = " ".join(one_line(cause).split())[:MAX_LOGGED_TEXT]
             server.malformed_log.log(
-                kind, "A request from %s is malformed: %s: %s", address, kind, text
+                kind, "A request from %s is malformed: %s", address, text or kind
             )
 
 

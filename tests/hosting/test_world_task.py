@@ -15,6 +15,7 @@ from coalserver.domain.errors import DomainError
 from coalserver.domain.minecraft.hosting.hosted_world import Wanted, pending_properties
 from coalserver.domain.minecraft.hosting.properties_file import read_properties
 from coalserver.domain.minecraft.hosting.transitions import Answer
+from coalserver.domain.minecraft.world import WorldStatus
 from coalserver.hosting import machine
 from coalserver.hosting.world_task import WorldTask
 from tests.hosting.worlds import Worlds, run_worlds
@@ -279,6 +280,67 @@ async def test_pause_ends_the_wait_after_a_crash(tmp_path: Path) -> None:
         await worlds.until(lambda: worlds.hosted(world).starts_at)
         await worlds.order(world, "pause")
         await worlds.wait_for(world, "stopped")
+
+
+# What the log says
+
+
+def ends(caplog: pytest.LogCaptureFixture, world: int) -> list[str]:
+    """Return what the log says of the ends of a world's processes."""
+    begin = f"World {world} has "
+    return [text for text in caplog.messages if text.startswith(begin)]
+
+
+async def test_log_says_in_words_what_follows_on_the_end(
+    worlds: Worlds, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "coalserver")
+    world = await worlds.add()
+    await worlds.play(world)
+    await worlds.order(world, "restart")
+    await worlds.wait_for(world, "queued_restart")
+    await worlds.wait_for(world, "running")
+    await worlds.write(world, "fake crash")
+    await worlds.until(lambda: worlds.hosted(world).crashes)
+    await worlds.wait_for(world, "running")
+    await worlds.write(world, "fake stop")
+    await worlds.wait_for(world, "stopped")
+    await worlds.play(world)
+    await worlds.order(world, "pause")
+    await worlds.wait_for(world, "stopped")
+    await worlds.until(lambda: len(ends(caplog, world)) == 4)
+    assert ends(caplog, world) == [
+        f"World {world} has ended and starts again",
+        f"World {world} has crashed and starts again",
+        f"World {world} has ended: Stopped from inside the game",
+        f"World {world} has ended",
+    ]
+
+
+async def test_log_says_that_a_world_starts_again_with_the_server(
+    worlds: Worlds, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "coalserver")
+    world = await worlds.add()
+    await worlds.play(world)
+    await worlds.close(leave=False)
+    await worlds.open()
+    await worlds.wait_for(world, "running")
+    assert ends(caplog, world) == [f"World {world} has ended and starts again with the server"]
+
+
+async def test_log_says_in_words_why_a_world_stays_down(
+    worlds: Worlds, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "coalserver")
+    world = await worlds.add("--then", "crash")
+    await worlds.order(world, "play")
+    await worlds.wait_for(world, "stopped")
+    await worlds.until(lambda: len(ends(caplog, world)) == 3)
+    end = "has crashed: Crashed 3 times in 10 minutes"
+    assert ends(caplog, world)[-1] == f"World {world} {end}"
+    words = {word.strip(".,:'()") for text in caplog.messages for word in text.split()}
+    assert not words & {str(status) for status in WorldStatus if "_" in status}
 
 
 # The ladder
