@@ -1,6 +1,6 @@
 """Data directories of every schema version since fd447df open, and their backups are restored with every row.
 
-`tests/fixtures/schema_versions/make.py` wrote those of versions 3 to 7 by the code of their commits.
+`tests/fixtures/schema_versions/make.py` wrote those of versions 3 to 8 by the code of their commits.
 """
 
 import shutil
@@ -22,6 +22,7 @@ STORED = {
     5: FIXTURES / "schema_versions" / "v5.tar.gz",
     6: FIXTURES / "schema_versions" / "v6.tar.gz",
     7: FIXTURES / "schema_versions" / "v7.tar.gz",
+    8: FIXTURES / "schema_versions" / "v8.tar.gz",
 }
 TABLES = (
     "entity",

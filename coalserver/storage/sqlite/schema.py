@@ -143,6 +143,16 @@ MIGRATIONS: Sequence[Migration] = (
             "INSERT INTO indexed SELECT ifnull(max(id), -1) + 1 FROM event",
         ),
     ),
+    Migration(
+        8,
+        "Visits by the mark that ended them",
+        _statements(
+            # `gone` can be before that mark: a start ends visits at the last sign that the world was alive.
+            "CREATE INDEX visit_ended ON visit (world, json_extract(doc, '$.logout.order'),"
+            " json_extract(doc, '$.logout.sequence')) WHERE gone < 1e18",
+            "CREATE INDEX visit_silent ON visit (world, gone) WHERE instr(doc, '\"silent\"')",
+        ),
+    ),
 )
 #: Seconds to wait for the write lock of another program, and between warnings meanwhile.
 LOCK_TIMEOUT_SECONDS, LOCK_WARNING_SECONDS = 60.0, 5.0

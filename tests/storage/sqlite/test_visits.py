@@ -1,13 +1,16 @@
 """Visits and screenshots in every store: marks in any order, lists and pages."""
 
+import sqlite3
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from coalserver.core.ports import Batch, LineQuery, PageKey, ScreenshotQuery, VisitQuery, WorldMark
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark, build_visits
 from coalserver.storage.memory import MemoryStore
+from coalserver.storage.sqlite import visits
 from coalserver.storage.sqlite.store import SqliteStore
 from tests.domain.minecraft.marks import IN, JOINED, LEFT, LOST, STARTING, STOPPING
 from tests.storage.lines import NOON, ids, line_of_mark, make_mark, make_screenshot
@@ -115,7 +118,7 @@ some_marks = some.lists(
 @given(some_marks, some.randoms(use_true_random=False), some.integers(1, 5))
 async def test_marks_in_any_order_give_the_same_visits(tmp_path_factory, steps, rng, size):
     marks = [
-        make_mark(id, kind, NOON + 4 * at, "" if kind in (STARTING, STOPPING) else name)
+        make_mark(id, kind, NOON + 4.001 * at, "" if kind in (STARTING, STOPPING) else name)
         for id, (kind, at, name) in enumerate(steps, 1)
     ]
     sqlite = SqliteStore(tmp_path_factory.mktemp("visits") / "store.sqlite3")
@@ -137,6 +140,44 @@ async def test_marks_in_any_order_give_the_same_visits(tmp_path_factory, steps, 
             assert await stores[0].line(mark.line) == await sqlite.line(mark.line)
     finally:
         await sqlite.close()
+
+
+def count_steps(path, mark):
+    """Return the steps of SQLite's machine that a mark about a world takes, which is then not stored."""
+    steps = []
+    db = sqlite3.connect(path, isolation_level=None)
+    try:
+        db.execute("BEGIN")
+        db.set_progress_handler(lambda: steps.append(1), 1)
+        visits.write(db, Batch(world_marks=[WorldMark(1, mark)]))
+        db.set_progress_handler(None, 0)
+        db.execute("ROLLBACK")
+    finally:
+        db.close()
+    return len(steps)
+
+
+@pytest.mark.parametrize("end", ["left", "stopped", "crashed", "left in the second of the mark"])
+@pytest.mark.parametrize("kind", [STARTING, STOPPING, MarkKind.SILENT])
+async def test_mark_about_a_world_reads_no_visits_that_have_ended(tmp_path, end, kind):
+    steps = []
+    for visitors in (5, 200):
+        path = tmp_path / f"{visitors}.sqlite3"
+        store = SqliteStore(path)
+        await store.open()
+        names = [f"P{number}" for number in range(visitors)]
+        marks = [make_mark(1 + number, IN, NOON, name) for number, name in enumerate(names)]
+        at = NOON + 3600 if end.endswith("mark") else NOON + 60
+        if end.startswith("left"):
+            marks += [make_mark(1001 + number, LEFT, at, name) for number, name in enumerate(names)]
+        else:
+            mark = make_mark(1001, STOPPING if end == "stopped" else STARTING, at, "")
+            marks.append(replace(mark, at=at - 30) if end == "crashed" else mark)
+        await write(store, *marks)
+        assert len(await store.visits(VisitQuery(1), 1000)) == visitors
+        await store.close()
+        steps.append(count_steps(path, PresenceMark(NOON + 3600, 5000, kind, NOON + 3600)))
+    assert steps[1] < steps[0] + 100
 
 
 async def test_deleted_screenshot_is_gone_after_a_restart(place):
