@@ -99,7 +99,9 @@ def test_overload_warnings_are_counted_in_pings_and_not_sent(machine, coal, agen
     wait_until(lambda: len(coal.lines) == 2)
     assert coal.lines == chats
     numbers = ("num_overloads", "ms_behind", "skipped_ticks")
-    wait_until(lambda: [coal.pings[-1][name] for name in numbers] == ["3", "5780", "114"])
+    wait_until(
+        lambda: coal.pings and [coal.pings[-1][name] for name in numbers] == ["3", "5780", "114"]
+    )
 
 
 def test_line_without_date_is_sent_with_its_day(machine, coal, agent):
