@@ -51,7 +51,7 @@ from coalserver.domain.minecraft.hosting.properties_file import FileSettings, ga
 from coalserver.domain.minecraft.hosting.refusals import trouble_text
 from coalserver.domain.minecraft.hosting.transitions import Order, Run
 from coalserver.domain.minecraft.server_properties import effective_properties
-from coalserver.domain.minecraft.visitor import ConsoleCommand
+from coalserver.domain.minecraft.visitor import ConsoleCommand, hosted_say_command
 from coalserver.domain.minecraft.world import WorldStatus
 from coalserver.hosting.cgroups import Cgroup, Limits
 from coalserver.hosting.cgroups import remove as remove_cgroup
@@ -83,7 +83,6 @@ log = logging.getLogger(__name__)
 
 #: A running world's `last_ping` is never older than a minute.
 PING_SECONDS = 25.0
-MAX_CHAT_LENGTH = 256
 MAX_COMMAND_LENGTH = 4096
 #: A keeper that does not answer at the start is given up after so many attempts.
 ADOPT_ATTEMPTS = 3
@@ -591,7 +590,7 @@ class WorldTask:
                 if waited > self._context.options.chat_seconds:
                     dropped.append(command.id)
                     continue
-                text = _cut_chat(text)
+                text = hosted_say_command(text)
             if not text or len(text) > MAX_COMMAND_LENGTH:
                 dropped.append(command.id)
                 continue
@@ -760,14 +759,6 @@ class WorldTask:
 
 def _apply(order: Order, run: Run, now: float) -> Run:
     return transitions.apply_order(run, order, now)
-
-
-def _cut_chat(text: str) -> str:
-    """Return a `say` command whose message is not longer than the game allows."""
-    say = "say "
-    if text.startswith(say):
-        return say + text.removeprefix(say)[:MAX_CHAT_LENGTH]
-    return text[:MAX_CHAT_LENGTH]
 
 
 def _has_others_before(reader: Reader, *, run: Run, now: float) -> bool:

@@ -40,9 +40,11 @@ def finish_console_commands(
         if command is not None:
             uow.delete(command)
     for command in written:
-        if uow.get(ConsoleCommand, command.id) is not None:
-            uow.delete(command)
-            if command.account:
+        queued = uow.get(ConsoleCommand, command.id)
+        if queued is not None:
+            uow.delete(queued)
+            # 0 also once the log has shown a chat message.
+            if queued.account:
                 save_sent_chat(uow, command)
     if written:
         event = ConsoleCommandsDelivered(world_id, tuple(command.id for command in written))

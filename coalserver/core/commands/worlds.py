@@ -14,7 +14,13 @@ from coalserver.domain.minecraft.events import ConsoleCommandsDelivered, WorldAd
 from coalserver.domain.minecraft.history import LogLine
 from coalserver.domain.minecraft.hosting.hosted_world import HostedWorld, wire_status
 from coalserver.domain.minecraft.hosting.transitions import Order, Run, apply_order
-from coalserver.domain.minecraft.visitor import ConsoleCommand, SentChat, Visitor, say_command
+from coalserver.domain.minecraft.visitor import (
+    ConsoleCommand,
+    SentChat,
+    Visitor,
+    hosted_say_command,
+    say_command,
+)
 from coalserver.domain.minecraft.visits import MarkKind, PresenceMark
 from coalserver.domain.minecraft.world import (
     Ping,
@@ -156,9 +162,14 @@ def match_sent_chat(uow: UnitOfWork, world_id: int, text: str) -> int:
     if sent:
         uow.delete(sent[0])
         return sent[0].account
-    # An agent can acknowledge a command after the log has shown it.
-    queued = uow.find(ConsoleCommand, "world", world_id)
-    return next((one.account for one in queued if one.account and _is_echo(one.text, text)), 0)
+    # The log can show a message before an agent acknowledges it, or before a hosted world's one is noted as written.
+    for command in uow.find(ConsoleCommand, "world", world_id):
+        texts = (command.text, hosted_say_command(command.text))
+        if command.account and any(_is_echo(one, text) for one in texts):
+            # It is not kept until the log shows it, then.
+            uow.save(replace(command, account=0))
+            return command.account
+    return 0
 
 
 def _is_echo(command: str, text: str) -> bool:

@@ -12,6 +12,9 @@ from coalserver.domain.minecraft.visits import (
 )
 from coalserver.domain.text import one_line
 
+#: Characters of a chat message that the console of a hosted world is sent.
+MAX_HOSTED_CHAT_LENGTH = 256
+
 
 def say_command(name: str, text: str) -> str:
     """Return the console command that shows a chat message in the world.
@@ -19,6 +22,14 @@ def say_command(name: str, text: str) -> str:
     With a name, the message is shown as `<name> text`.
     """
     return f"/say <{name}> {text}" if name else f"/say {text}"
+
+
+def hosted_say_command(command: str) -> str:
+    """Return what the console of a hosted world is sent for a chat message: no more than the game allows."""
+    text, say = command.removeprefix("/"), "say "
+    if text.startswith(say):
+        return say + text.removeprefix(say)[:MAX_HOSTED_CHAT_LENGTH]
+    return text[:MAX_HOSTED_CHAT_LENGTH]
 
 
 @quickly_made

@@ -8,6 +8,7 @@ from coalserver.core.commands.cleanup import (
     delete_expired_sent_chats,
     mark_silent_worlds,
 )
+from coalserver.core.commands.consoles import finish_console_commands
 from coalserver.core.commands.worlds import (
     MAX_QUEUED_COMMANDS,
     MAX_SENT_CHATS,
@@ -306,9 +307,26 @@ def test_echo_before_the_acknowledgement_carries_the_account(table):
     world = make_world(table)
     account = make_account(table, nickname="Countess")
     table.execute(send_chat, world_id=world.id, account_id=account.id, text="hi  there")
-    table.execute(record_ping, world_id=world.id, ping=RUNNING, after=0)
+    [command] = table.execute(record_ping, world_id=world.id, ping=RUNNING, after=0)
     ingest(table, world, echo(1, "hi there", "Countess"))
     assert authors(table, world) == [account.id]
+    table.execute(record_ping, world_id=world.id, ping=RUNNING, after=command.id)
+    assert not table.state.find(SentChat, "world", world.id)
+
+
+def test_echo_of_a_long_chat_before_it_is_noted_as_written_carries_the_account(table):
+    """A hosted world shows as much of it as it was sent."""
+    world = make_world(table)
+    account = make_account(table, nickname="Countess")
+    text = "hello " + "x" * 400
+    table.execute(send_chat, world_id=world.id, account_id=account.id, text=text)
+    [queued] = table.state.find(ConsoleCommand, "world", world.id)
+    ingest(table, world, echo(1, text[: 256 - len("<Countess> ")], "Countess"))
+    assert authors(table, world) == [account.id]
+    table.execute(finish_console_commands, world_id=world.id, written=[queued])
+    assert not table.state.find(SentChat, "world", world.id)
+    ingest(table, world, echo(2, text[: 256 - len("<Countess> ")], "Countess"))
+    assert authors(table, world) == [account.id, 0]
 
 
 def test_delivered_chats_are_bounded_and_expire(table):
