@@ -139,7 +139,9 @@ class GarbageCollection:
         if info["generation"]:
             return
         if phase == "start":
-            young = len(gc.get_objects(0))
+            # Counted without a step of the interpreter in between: as long as the list refers to a tuple that another
+            # thread is building, that thread can fail with a SystemError.
+            [young] = map(len, map(gc.get_objects, (0,)))
             if young > MAX_YOUNG_OBJECTS:
                 # Thousands of connections came or went at once.
                 gc.freeze()

@@ -1,6 +1,8 @@
 """Garbage collection: what is freed, and when. Lengths of pauses are measured by the benchmarks."""
 
 import gc
+import sys
+import threading
 import weakref
 from collections.abc import Iterator
 
@@ -234,6 +236,33 @@ def test_objects_that_replace_others_do_not_gather_among_the_young(collection):
             kept[number] = [kept]
         collection.run_once()
         assert len(gc.get_objects(0)) < YOUNG_OBJECTS
+
+
+def test_counting_young_objects_disturbs_no_thread_that_builds_a_tuple(collection):
+    """CPython cannot resize a tuple to which a list of all objects refers."""
+    errors, done = [], threading.Event()
+
+    def build_tuples():
+        while not (done.is_set() or errors):
+            try:
+                tuple([number] for number in range(40))
+            except SystemError as error:
+                errors.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    threads = [threading.Thread(target=build_tuples) for _ in range(3)]
+    try:
+        for thread in threads:
+            thread.start()
+        for _ in range(2000):
+            collection._on_collection("start", {"generation": 0})
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(interval)
+    assert errors == []
 
 
 def test_what_exists_at_the_start_is_looked_at_again_only_after_the_end(collection):
