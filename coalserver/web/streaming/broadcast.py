@@ -183,13 +183,12 @@ class BroadcastGroup:
 
     def write_some(self) -> bool:
         """Write to some of the members; return whether there is more to write."""
-        if self._looking:
+        if not self._looking:
+            self._let_slow_look()
+            if not self._unwritten and not self._begin():
+                return False
+        if not self._unwritten:
             return self._let_some_look()
-        self._let_slow_look()
-        if not self._unwritten and not self._begin():
-            return False
-        if self._looking:
-            return True
         self.written_at = asyncio.get_running_loop().time()
         left, unwritten = CLIENTS_AT_ONCE, self._unwritten
         while unwritten and left > 0:

@@ -400,6 +400,23 @@ async def test_entries_that_memory_has_lost_between_portions_are_read_by_the_mem
     assert place.feed.waiter_count() == 0
 
 
+async def test_group_whose_members_have_all_left_ends_where_memory_has_lost_its_entries(
+    place, turns
+):
+    streams = place.streams(5)
+    place.publish((b"a", HERE))
+    place.publish((b"b", HERE))
+    place.publish(*[(b"elsewhere", THERE)] * 5)
+    for stream in streams:
+        stream.group.leave(stream)
+    for _ in range(5):
+        turns()
+    assert not place.queue._writers and place.feed.waiter_count() == 0
+    (late,) = place.streams(1)
+    place.publish((b"c", HERE))
+    assert late.received == b"7c "
+
+
 async def test_feed_that_closes_between_portions_wakes_all_members_in_portions(
     place, turns, monkeypatch
 ):
