@@ -40,6 +40,7 @@ from coalserver.web.context import AppContext
 from coalserver.web.pages import pages
 from coalserver.web.routing import first_segments, mount
 from coalserver.web.slow_bodies import SlowBodies
+from coalserver.web.streaming.write_queue import WriteQueue
 from coalserver.web.throttling import Rate, UseLimit, UseLimiter
 
 
@@ -192,6 +193,15 @@ def check_base_path(config: Config) -> None:
         )
 
 
+async def close_feed(app_context: AppContext) -> None:
+    """Tell all clients that wait for events of the end of the feed, in turns; return when they are told.
+
+    The server closes connections next, also those whose polls are not answered.
+    """
+    await complete_in_turns(app_context.core.feed.close_in_steps())
+    await app_context.per_process(WriteQueue).finish()
+
+
 def build_application(app_context: AppContext) -> web.Application:
     """Return the aiohttp application with all APIs and the site mounted."""
     app = web.Application(client_max_size=app_context.body_limit)
@@ -199,9 +209,9 @@ def build_application(app_context: AppContext) -> web.Application:
     pages.setup_pages(app, app_context.core.context.clock, app_context.base_path)
     mount(app, app_context, all_apis())
 
-    async def close_feed(app: web.Application) -> None:
+    async def end_waits(app: web.Application) -> None:
         # Requests that wait for events would delay the shutdown until they time out.
-        await complete_in_turns(app_context.core.feed.close_in_steps())
+        await close_feed(app_context)
         app_context.per_process(SlowBodies).stopping = True
 
     async def close_services(app: web.Application) -> None:
@@ -209,7 +219,7 @@ def build_application(app_context: AppContext) -> web.Application:
             if isinstance(service, PasswordService | ImageStore):
                 service.close()
 
-    app.on_shutdown.append(close_feed)
+    app.on_shutdown.append(end_waits)
     app.on_cleanup.append(close_services)
     return app
 

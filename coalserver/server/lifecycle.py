@@ -19,7 +19,6 @@ from coalserver.core.hosting import Hosting
 from coalserver.core.queries.accounts import has_admin
 from coalserver.core.queries.games import all_games
 from coalserver.core.state import State
-from coalserver.core.steps import complete_in_turns
 from coalserver.domain.play.lobby import Lobby
 from coalserver.domain.play.room import Room
 from coalserver.media.images import ImageStore
@@ -28,6 +27,7 @@ from coalserver.server.app import (
     build_app_context,
     build_application,
     check_base_path,
+    close_feed,
     retention_policy,
 )
 from coalserver.server.control import AdminCommands, listen
@@ -49,7 +49,6 @@ from coalserver.storage.data_directory import DataDirectory
 from coalserver.storage.sqlite.store import SqliteStore
 from coalserver.web.connections import ConnectionRunner
 from coalserver.web.streaming.parked_poll import runner_class
-from coalserver.web.streaming.write_queue import WriteQueue
 
 log = logging.getLogger(__name__)
 
@@ -193,9 +192,7 @@ async def _serve(runtime: ServerRuntime, store: SqliteStore, on_started: OnStart
             await control.close()
     finally:
         await hosting.stop(leave=True)
-        await complete_in_turns(core.feed.close_in_steps())
-        # Connections whose parked polls are not answered yet would be closed without an answer.
-        await app_context.per_process(WriteQueue).finish()
+        await close_feed(app_context)
         await runner.cleanup()
         error = await supervisor.stop()
     log.info("Stopped.")
