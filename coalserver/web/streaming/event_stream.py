@@ -326,12 +326,30 @@ class EventStream:
 
     async def _catch_up(self, transport: asyncio.WriteTransport) -> None:
         """Send entries that are only on disk, no faster than the client reads them."""
+        app, api_name, encode_frame = self._app, self._api_name, self._form.encode_frame
         try:
-            ended = not await self._send_stored(transport)
+            while not self._feed.covers(self.cursor, self._subscription.topics):
+                subscription = self._current_subscription()
+                if subscription is None:
+                    return self.close(REFUSED)
+                rendered, upto = await read(app, api_name, subscription, self.cursor)
+                current = self._current_subscription()
+                if current is None:
+                    return self.close(REFUSED)
+                if not current.is_same(subscription):
+                    continue
+                for id, payload in rendered:
+                    transport.write(encode_frame(id, payload))
+                self.cursor = max(self.cursor, upto)
+                waited = 0
+                while transport.get_write_buffer_size() > HIGH_WATER_MARK:
+                    await asyncio.sleep(0.1)
+                    waited += 1
+                    if transport.is_closing() or waited > STALLED_SECONDS * 10:
+                        return self.close(TRY_AGAIN)
         finally:
             self._catching_up = None
-        if not ended:
-            self.look()
+        self.look()
 
     def _caught_up(self, task: "asyncio.Task[None]") -> None:
         """Close the stream if entries on disk could not be sent."""
@@ -339,38 +357,11 @@ class EventStream:
         if error is not None:
             self.close(failure_code(error))
 
-    async def _send_stored(self, transport: asyncio.WriteTransport) -> bool:
-        """Send entries that are only on disk; return False after the stream was closed."""
-        app, api_name, encode_frame = self._app, self._api_name, self._form.encode_frame
-        while not self._feed.covers(self.cursor, self._subscription.topics):
-            subscription = self._current_subscription()
-            if subscription is None:
-                self.close(REFUSED)
-                return False
-            rendered, upto = await read(app, api_name, subscription, self.cursor)
-            current = self._current_subscription()
-            if current is None:
-                self.close(REFUSED)
-                return False
-            if not current.is_same(subscription):
-                continue
-            for id, payload in rendered:
-                transport.write(encode_frame(id, payload))
-            self.cursor = max(self.cursor, upto)
-            waited = 0
-            while transport.get_write_buffer_size() > HIGH_WATER_MARK:
-                await asyncio.sleep(0.1)
-                waited += 1
-                if transport.is_closing() or waited > STALLED_SECONDS * 10:
-                    self.close(TRY_AGAIN)
-                    return False
-        return True
-
 
 class StreamChecks:
-    """The streams of one process whose caller's rights may have ended.
+    """The streams of one process whose caller's rights may have ended, and duplex streams with new entries.
 
-    One entry, or one second, can end the rights of thousands: each is checked in its turn, before any group writes.
+    One entry, or one second, can concern thousands: each is checked in its turn, before any group writes.
     """
 
     def __init__(self, app: AppContext) -> None:

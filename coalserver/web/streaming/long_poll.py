@@ -44,7 +44,7 @@ async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
                 return _poll_response([payload for _, payload in rendered], cursor, lost)
             if core.feed.has_newer(subscription.all_topics, cursor):
                 continue
-            if core.feed.head != head and not _is_same(subscription, subscribe()):
+            if core.feed.head != head and not subscribe().is_same(subscription):
                 # The rights of the caller have changed while entries were read from disk.
                 continue
             if parking and parking.try_park(ctx.request, plan, cursor):
@@ -57,11 +57,6 @@ async def long_poll(ctx: RequestContext, subscribe: Subscribe, cursor: int) -> w
             core.release_connection(player)
         if wait and parking:
             parking.enrol(ctx.request, plan)
-
-
-def _is_same(one: Subscription, other: Subscription) -> bool:
-    """Return whether two subscriptions of a caller receive the same entries."""
-    return (one.topics, one.audience, one.ended) == (other.topics, other.audience, other.ended)
 
 
 def _poll_response(payloads: list[bytes], cursor: int, lost: bool) -> web.StreamResponse:

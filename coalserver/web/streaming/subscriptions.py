@@ -64,8 +64,9 @@ class Subscription:
         return self.control_topic in self.topics
 
     def is_same(self, other: "Subscription") -> bool:
-        """Return whether callers with the other subscription receive the same bytes."""
-        return (self.topics, self.audience) == (other.topics, other.audience)
+        """Return whether a caller receives the same entries with another subscription of theirs."""
+        mine, others = ((one.topics, one.audience, one.ended) for one in (self, other))
+        return mine == others
 
     @property
     def entry_topics(self) -> tuple[Topic, ...]:
