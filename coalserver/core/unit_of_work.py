@@ -176,13 +176,9 @@ class UnitOfWork:
         changed = (value for value in touched.values() if value is not None)
         return unchanged + [value for value in changed if key in keys_of(value)[position]]
 
-    def changed(self, kind: type[T]) -> Mapping[int, T | None]:
-        """Return the entities that this unit has changed, by id; None for a deleted one."""
-        return self._touched.get(kind, {})
-
     def with_changes(self, kind: type[T], found: Iterable[T]) -> list[T]:
         """Return entities of the state as this unit has them, and all others that it has changed."""
-        changed = self.changed(kind)
+        changed: Mapping[int, T | None] = self._touched.get(kind, {})
         unchanged = [value for value in found if value.id not in changed]  # type: ignore[attr-defined]
         return unchanged + [value for value in changed.values() if value is not None]
 

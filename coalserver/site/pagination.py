@@ -100,8 +100,8 @@ def paginate(
     """
     number = read_page_number(ctx, name)
     while True:
-        params = _page_params(number, page_size)
-        rows, total = ctx.core.query(query, **params, **kwargs)
+        offset = (number - 1) * page_size
+        rows, total = ctx.core.query(query, limit=page_size, offset=offset, **kwargs)
         pages = Pagination(
             ctx.app.base_path + path,
             number,
@@ -224,10 +224,6 @@ def page_with(position: int) -> dict[str, str]:
     """Return the parameters of the address of the page with the row of a position, which counts from 0."""
     page = position // PAGE_SIZE + 1
     return {PAGE: str(page)} if page > 1 else {}
-
-
-def _page_params(page: int, size: int) -> dict[str, int]:
-    return {"limit": size, "offset": (page - 1) * size}
 
 
 def _last_page(total: int, size: int = PAGE_SIZE) -> int:

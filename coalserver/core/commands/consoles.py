@@ -43,7 +43,7 @@ def finish_console_commands(
         queued = uow.get(ConsoleCommand, command.id)
         if queued is not None:
             uow.delete(queued)
-            # 0 also once the log has shown a chat message.
+            # A chat message that the log has shown has no account any more.
             if queued.account:
                 save_sent_chat(uow, command)
     if written:

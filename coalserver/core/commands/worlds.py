@@ -162,11 +162,11 @@ def match_sent_chat(uow: UnitOfWork, world_id: int, text: str) -> int:
     if sent:
         uow.delete(sent[0])
         return sent[0].account
-    # The log can show a message before an agent acknowledges it, or before a hosted world's one is noted as written.
+    # The log can show a message before an agent acknowledges it, or before it is noted as written to a hosted world.
     for command in uow.find(ConsoleCommand, "world", world_id):
         texts = (command.text, hosted_say_command(command.text))
         if command.account and any(_is_echo(one, text) for one in texts):
-            # It is not kept until the log shows it, then.
+            # Without an account it is not kept for a line of the log that shows it.
             uow.save(replace(command, account=0))
             return command.account
     return 0
