@@ -57,6 +57,21 @@ async def test_malformed_requests_are_one_log_line_of_each_kind(
         await runner.cleanup()
 
 
+async def log_line_of(
+    runner_class: type[ConnectionRunner], request_bytes: bytes, caplog: pytest.LogCaptureFixture
+) -> str:
+    """Send a malformed request, which is answered with 400, and return its one log line."""
+    runner = runner_class(web.Application(), access_log=None)
+    port = await start(runner)
+    try:
+        with caplog.at_level(logging.DEBUG, "coalserver"):
+            assert (await send(port, request_bytes)).startswith(b"HTTP/1.1 400 ")
+        [text] = [record.getMessage() for record in caplog.records]
+        return text
+    finally:
+        await runner.cleanup()
+
+
 @RUNNERS
 @pytest.mark.parametrize(
     "request_bytes",
@@ -74,15 +89,8 @@ async def test_malformed_requests_are_one_log_line_of_each_kind(
 async def test_malformed_requests_leave_no_secret_in_the_log(
     runner_class: type[ConnectionRunner], request_bytes: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    runner = runner_class(web.Application(), access_log=None)
-    port = await start(runner)
-    try:
-        with caplog.at_level(logging.DEBUG, "coalserver"):
-            assert (await send(port, request_bytes)).startswith(b"HTTP/1.1 400 ")
-        [text] = [record.getMessage() for record in caplog.records]
-        assert "is malformed" in text and "secret" not in text
-    finally:
-        await runner.cleanup()
+    text = await log_line_of(runner_class, request_bytes, caplog)
+    assert "is malformed" in text and "secret" not in text
 
 
 @RUNNERS
@@ -110,15 +118,8 @@ async def test_the_log_line_of_a_malformed_request_ends_with_whole_words(
     end: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    runner = runner_class(web.Application(), access_log=None)
-    port = await start(runner)
-    try:
-        with caplog.at_level(logging.DEBUG, "coalserver"):
-            assert (await send(port, request_bytes)).startswith(b"HTTP/1.1 400 ")
-        [text] = [record.getMessage() for record in caplog.records]
-        assert text.endswith(end) and "message:" not in text
-    finally:
-        await runner.cleanup()
+    text = await log_line_of(runner_class, request_bytes, caplog)
+    assert text.endswith(end) and "message:" not in text
 
 
 @RUNNERS

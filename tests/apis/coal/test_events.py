@@ -1,6 +1,7 @@
 """The feed of a world on every transport: payloads, cursors and access."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -255,17 +256,26 @@ def connections_of(test_app: TestApp) -> list[ParkingProtocol]:
     return [one for one in server.connections if isinstance(one, ParkingProtocol) and one.there]
 
 
-async def test_polls_of_a_world_are_answered_as_a_group(
-    test_app: TestApp, thomas: User, world: WorldFixture, park_polls: bool
-):
-    """Their rights are checked one by one, but aiohttp handles the first poll of each alone."""
-    users = [thomas, await make_user(test_app, "a@x.org"), await make_user(test_app, "b@x.org")]
+@asynccontextmanager
+async def polling(
+    test_app: TestApp, world: WorldFixture, users: Sequence[User]
+) -> AsyncIterator[list[Listener]]:
+    """Let each user poll the feed of a world; all have received the first event and wait."""
     async with AsyncExitStack() as stack:
         listeners = [
             await stack.enter_async_context(listen("poll", user, world.path)) for user in users
         ]
         await check_receives(world, *listeners)
-        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 3)
+        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == len(users))
+        yield listeners
+
+
+async def test_polls_of_a_world_are_answered_as_a_group(
+    test_app: TestApp, thomas: User, world: WorldFixture, park_polls: bool
+):
+    """Their rights are checked one by one, but aiohttp handles the first poll of each alone."""
+    users = [thomas, await make_user(test_app, "a@x.org"), await make_user(test_app, "b@x.org")]
+    async with polling(test_app, world, users) as listeners:
         counts = [one._request_count for one in connections_of(test_app)]
         assert len(counts) == 3 * park_polls
         for number in range(3):
@@ -290,12 +300,7 @@ async def test_event_that_is_not_shown_leaves_polls_parked(
 ):
     """Only those who have lost their rights are handled again, which ends their polls."""
     users = [thomas, await make_user(test_app, "a@x.org"), await make_user(test_app, "b@x.org")]
-    async with AsyncExitStack() as stack:
-        listeners = [
-            await stack.enter_async_context(listen("poll", user, world.path)) for user in users
-        ]
-        await check_receives(world, *listeners)
-        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 3)
+    async with polling(test_app, world, users) as listeners:
         counts = [one._request_count for one in connections_of(test_app)]
         for _ in range(3):
             await publish_unseen(test_app, world)
@@ -314,12 +319,7 @@ async def test_rights_are_checked_in_portions(
 ):
     """A poll that is answered before its turn is not looked at again, and one that waits anew is."""
     monkeypatch.setattr(poll_group, "CLIENTS_AT_ONCE", 2)
-    async with AsyncExitStack() as stack:
-        listeners = [
-            await stack.enter_async_context(listen("poll", thomas, world.path)) for _ in range(5)
-        ]
-        await check_receives(world, *listeners)
-        await test_app.wait_until(lambda: test_app.core.feed.waiter_count() == 5)
+    async with polling(test_app, world, [thomas] * 5) as listeners:
         parked = connections_of(test_app)
         if not parked:
             return
